@@ -1,0 +1,132 @@
+"""From a student's answers to points, and to the sentence that helps."""
+
+from dataclasses import asdict, dataclass
+
+from torch import Tensor
+
+from autograder.exercises.asking import Ask, Blank, Draw, Wrong, difference
+from autograder.exercises.namespace import Call, Namespace, Near, Outcome
+from autograder.exercises.specification import Exercise, Mistake
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One behaviour: what it earned, and what went wrong where it earned nothing."""
+
+    behaviour: str
+    points: int
+    of: int
+    message: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of one answer. `mistake` is the name and sentence of a known one, if it is."""
+
+    exercise: str
+    points: int
+    of: int
+    findings: tuple[Finding, ...]
+    mistake: str = ""
+    sentence: str = ""
+    blank: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.points == self.of
+
+    @property
+    def first_wrong(self) -> Finding | None:
+        return next((finding for finding in self.findings if finding.points < finding.of), None)
+
+    def as_dict(self) -> dict:
+        """The verdict as JSON carries it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> "Verdict":
+        return cls(**{**fields, "findings": tuple(Finding(**finding) for finding in fields["findings"])})
+
+
+def judge(exercise: type[Exercise], namespace: Namespace, seed: str) -> Verdict:
+    """Try every behaviour of an exercise on a student's namespace; `seed` makes it repeatable."""
+    if not namespace.defines(exercise.name):
+        return _blank(exercise, f"{exercise.name} is not defined")
+    findings, asked = [], []
+    for behaviour in exercise.behaviours:
+        ask = Ask(exercise, namespace)
+        finding = Finding(behaviour.title, behaviour.points, behaviour.points)
+        try:
+            behaviour.check(ask, Draw(seed, exercise.name, behaviour.name))
+        except Blank:
+            return _blank(exercise, f"{exercise.name} is not written yet")
+        except Wrong as wrong:
+            finding = Finding(behaviour.title, 0, behaviour.points, wrong.message, wrong.example)
+        findings.append(finding)
+        asked.append((finding, ask.asked))
+    known = _recognise(exercise, asked)
+    return Verdict(
+        exercise.name,
+        sum(finding.points for finding in findings),
+        exercise.points(),
+        tuple(findings),
+        known.name if known else "",
+        known.sentence if known else "",
+    )
+
+
+def _blank(exercise: type[Exercise], message: str) -> Verdict:
+    findings = tuple(Finding(b.title, 0, b.points, message) for b in exercise.behaviours)
+    return Verdict(exercise.name, 0, exercise.points(), findings, blank=True)
+
+
+def _recognise(
+    exercise: type[Exercise], asked: list[tuple[Finding, list[tuple[Call, Outcome]]]]
+) -> Mistake | None:
+    """The known mistake that gives the student's own wrong answers, and is right where they are right.
+
+    It must agree on every call of the first behaviour that failed. Where another behaviour failed
+    too it may differ, since people make two mistakes at once; what the student does right it must
+    not do wrong. Among several, the one that agrees with most calls speaks.
+    """
+    if all(finding.points for finding, _ in asked):
+        return None
+    reference = Near({exercise.name: exercise.reference()})
+    best, best_score = None, 0
+    for mistake in exercise.mistakes:
+        wrong = Near({exercise.name: mistake.implementation})
+        explains, score = None, 0
+        for finding, calls in asked:
+            agrees = [same_outcome(wrong.ask(call), outcome) for call, outcome in calls]
+            score += sum(agrees)
+            if finding.points and not all(agrees):
+                explains = False
+            if not finding.points and explains is None:
+                explains = all(agrees) and any(
+                    not same_outcome(wrong.ask(call), reference.ask(call)) for call, _ in calls
+                )
+        if explains and score > best_score:
+            best, best_score = mistake, score
+    return best
+
+
+def same_outcome(one: Outcome, other: Outcome) -> bool:
+    """Whether two outcomes agree: in value, error, device, gradients, and what became of the arguments."""
+    return (
+        one.error == other.error
+        and one.device == other.device
+        and _same(one.value, other.value)
+        and _same(one.arguments, other.arguments)
+        and _same(one.gradients, other.gradients)
+    )
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return difference(one, other) is None
+    if isinstance(one, tuple | list) and type(one) is type(other):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return type(one) is type(other) and (one is other or one == other)
+
+

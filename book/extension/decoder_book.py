@@ -1,0 +1,60 @@
+"""The Sphinx extension of the book: chapters are shown by `autograder.notebooks.page`.
+
+A chapter's exercises become boxes with their solution folded beneath, and the solution is what runs.
+Chapters are numbered by their file names, so that numbers stay when a chapter is left out of a build.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+import jupytext
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from autograder.chapters import ChapterError, read_chapter  # noqa: E402
+from autograder.notebooks import imported_files, page  # noqa: E402
+
+CHAPTER = re.compile(r"chapters/(\d\d)_")
+
+
+def show_chapter(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Replace a chapter's text by its page."""
+    if CHAPTER.match(docname):
+        path = Path(app.env.doc2path(docname))
+        try:
+            source[0] = jupytext.writes(page(read_chapter(path)), "md:myst")
+        except ChapterError as error:
+            sys.exit(f"\n{error}")  # the sentence alone: an exception would bring a traceback of the builder
+        for imported in imported_files():
+            app.env.note_dependency(str(imported))
+
+
+def number_by_file(app: Sphinx, env: BuildEnvironment) -> list[str]:
+    """Give chapter NN the number NN in its sections, figures, equations and exercises."""
+    for docname, sections in env.toc_secnumbers.items():
+        match = CHAPTER.match(docname)
+        if not match:
+            continue
+        number = int(match[1])
+        for anchor, numbers in sections.items():
+            sections[anchor] = (number, *numbers[1:])
+        for figures in env.toc_fignumbers.get(docname, {}).values():
+            for label, numbers in figures.items():
+                figures[label] = (number, *numbers[1:])
+        env.titles[docname]["secnumber"] = (number,)
+        for reference in env.tocs[docname].findall(nodes.reference):
+            if reference.get("secnumber"):
+                reference["secnumber"] = (number, *reference["secnumber"][1:])
+    return []
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("source-read", show_chapter)
+    app.connect("env-get-updated", number_by_file, priority=900)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""What chapters import besides their own code: figures and explorers."""
