@@ -85,9 +85,9 @@ def read_chapter(path: Path) -> Chapter:
     _check_front_matter(path, text)
     try:
         notebook = myst_to_notebook(text, add_source_map=True)
-    except MystMetadataParsingError as error:
-        raise ChapterError(path, _line_of_bad_options(text), f"the options of a cell: {error}") from None
-    lines = tuple(line + 1 for line in notebook.metadata.pop("source_map"))
+    except MystMetadataParsingError:
+        raise ChapterError(path, _line_of_bad_options(text), "the options of a cell are no YAML") from None
+    lines = _first_lines(text.splitlines(), notebook)
     number, topic = int(path.stem[:2]), path.stem[3:]
     _check_tags(path, notebook, lines)
     _check_code(path, notebook, lines, number)
@@ -124,6 +124,13 @@ def _check_front_matter(path: Path, text: str) -> None:
         raise ChapterError(path, 1, "the front matter needs `jupytext` and `kernelspec`, as in 03_masks.md")
 
 
+def _first_lines(text: list[str], notebook: NotebookNode) -> tuple[int, ...]:
+    """The line, counted from 1, at which the source of each cell begins in the chapter's file."""
+    begins = notebook.metadata.pop("source_map")
+    first = [cell.source.split("\n")[0] for cell in notebook.cells]
+    return tuple(text.index(line, begin) + 1 for line, begin in zip(first, begins, strict=True))
+
+
 def _line_of_bad_options(text: str) -> int:
     """The line of the first code cell whose options are no YAML."""
     for match in re.finditer(r"^```\{code-cell\}.*\n((?::[\w-]+:.*\n)*)", text, re.MULTILINE):
@@ -150,12 +157,12 @@ def _check_code(path: Path, notebook: NotebookNode, lines: tuple[int, ...], numb
         try:
             tree = ast.parse(cell.source)
         except SyntaxError as error:
-            raise ChapterError(path, line + (error.lineno or 0), f"no Python: {error.msg}") from None
+            raise ChapterError(path, line + (error.lineno or 1) - 1, f"no Python: {error.msg}") from None
         for node in ast.walk(tree):
             for module in _modules(node):
                 if module.startswith("solutions.") and numbers.get(module.split(".")[1], 0) >= number:
                     message = f"{module} belongs to this chapter or a later one: import earlier ones only"
-                    raise ChapterError(path, line + node.lineno, message)
+                    raise ChapterError(path, line + node.lineno - 1, message)
 
 
 def _modules(node: ast.AST) -> list[str]:

@@ -1,12 +1,9 @@
 """A course on disk, in nbgrader's own layout, and what nbgrader is told about it.
 
-    course/
-        source/ release/ submitted/ autograded/ feedback/    nbgrader's steps, one after the other
-        gradebook.db                                         nbgrader's database
-        nbgrader_config.py                                   read by every nbgrader tool, formgrader included
-        course_key                                           the secret that random inputs are drawn from
-        nbgrader.log                                         all that nbgrader had to say
-        report/                                              the instructor's page
+`source/`, `release/`, `submitted/`, `autograded/` and `feedback/` are nbgrader's steps, `gradebook.db` is its
+database, `nbgrader_config.py` is read by all of its tools, formgrader included. Besides there is the
+`course_key`, the secret that random inputs are drawn from, `nbgrader.log`, all that nbgrader had to
+say, `needs_a_person.json`, who could not be graded and why, and `report/`, the instructor's page.
 """
 
 import glob
@@ -15,6 +12,7 @@ import os
 import secrets
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -22,10 +20,12 @@ from nbgrader.converters import BaseConverter, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from autograder import notebooks
 from autograder.chapters import STUB_COMMENT, chapter_path, read_chapter
+from autograder.errors import CourseError
 
 CONFIG = """\
 # nbgrader reads this file whatever it does here, formgrader included.
@@ -41,8 +41,8 @@ configure(c)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-class CourseError(Exception):
-    """Something an instructor can put right: one sentence that says what to do."""
+# nbgrader 0.9 builds its objects in an order that SQLAlchemy 2 remarks upon; they are saved all the same.
+warnings.filterwarnings("ignore", category=SAWarning, message="Object of type <Submitted")
 
 
 def configure(c: Config) -> None:
@@ -52,6 +52,8 @@ def configure(c: Config) -> None:
     c.ClearSolutions.code_stub = {"python": STUB_COMMENT}
     c.OverwriteCells.add_missing_cells = True
     c.Execute.timeout = 60
+    c.Execute.shutdown_kernel = "immediate"
+    c.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]
     c.Autograde.autograde_preprocessors = [
         "autograder.execution.Execute",
         "nbgrader.preprocessors.IgnorePattern",
@@ -96,8 +98,9 @@ class Course:
         if course.path.exists() and (not course.path.is_dir() or any(course.path.iterdir())):
             raise CourseError(f"{path} holds something else: give --course a new or an empty directory")
         course.path.mkdir(parents=True, exist_ok=True)
-        with open(os.open(course.path / "course_key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as key:
-            key.write(secrets.token_hex(32))
+        key = os.open(course.path / "course_key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(key, "w") as file:
+            file.write(secrets.token_hex(32))
         course.config_file.write_text(CONFIG, encoding="utf-8")
         return course
 
@@ -160,7 +163,7 @@ class Course:
         log = logging.getLogger("autograder.nbgrader")
         log.propagate = False
         log.setLevel(logging.INFO)
-        caught = _FirstError()
+        caught = _LastError()
         file = logging.FileHandler(self.path / "nbgrader.log", encoding="utf-8", delay=True)
         file.setFormatter(logging.Formatter(f"%(asctime)s {topic} {student} %(levelname)s %(message)s"))
         log.handlers = [caught, file]
@@ -186,15 +189,15 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-class _FirstError(logging.Handler):
-    """Remembers the first error that nbgrader logs while handling it: what it raises then says less."""
+class _LastError(logging.Handler):
+    """Remembers the last error that nbgrader logs while handling it: what it raises then says less."""
 
     def __init__(self):
         super().__init__(logging.ERROR)
         self.error: BaseException | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.error = self.error or sys.exc_info()[1]
+        self.error = sys.exc_info()[1] or self.error
 
 
 def _have_alembic_on_the_path() -> None:

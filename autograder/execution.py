@@ -10,7 +10,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_code_cell
 from nbgrader import preprocessors
 from nbgrader.api import Gradebook
@@ -35,9 +35,9 @@ class CheckingFailed(Exception):
 class Execute(preprocessors.Execute):
     """nbgrader's execution; in a graded cell of ours, the student's answer is judged instead.
 
-    Which cells those are, what they are worth and what they ask is taken from nbgrader's database: nothing
-    that the student wrote into the cell, its tags or its metadata counts, and nothing the answer prints
-    or warns of reaches the cell's output. The source the reader sees is left as it is.
+    Which cells those are and what they ask is taken from nbgrader's database: nothing that the student
+    wrote into the cell or its tags counts, and nothing the answer prints or warns of reaches the cell's
+    output. The source the reader sees is left as it is.
     """
 
     key_file = Unicode("course_key", help="The file with the secret that random inputs are drawn from.").tag(
@@ -58,16 +58,15 @@ class Execute(preprocessors.Execute):
             return super().preprocess_cell(cell, resources, index)
         topic, name = self.asked[grade_id]
         exercise = exercises_of(topic)[name]
-        cell.metadata.nbgrader.update(grade=True, solution=False, task=False, locked=True)
-        cell.metadata.nbgrader["points"] = exercise.points()
         self.given[name] = self._judge(topic, exercise, index)
-        cell.outputs = self.given[name].outputs()
+        self.nb.cells[index] = cell  # nbclient has put the cell it ran in its place
+        cell.outputs = from_dict(self.given[name].outputs())
         return cell, resources
 
     def _judge(self, topic: str, exercise: type[Exercise], index: int) -> Feedback:
         """Have the answer judged in the kernel, and add what the rest of the notebook tells."""
         seed = seed_of(self.key, self.student, exercise.name)
-        call = f'award({topic!r}, {exercise.name!r}, globals(), {seed!r})'
+        call = f"award({topic!r}, {exercise.name!r}, globals(), {seed!r})"
         cell = new_code_cell(f'__import__("autograder.award", fromlist=["award"]).{call}')
         self.execute_cell(cell, index, store_history=False)
         feedback = read(cell)
@@ -79,15 +78,15 @@ class Execute(preprocessors.Execute):
             return feedback
         used = names_used(answer.source) if answer else set()
         wrong = [n for n in exercise.builds_on if n in self.given and not self.given[n].verdict.passed]
-        stops = _error_of(answer) if answer and verdict.blank else ""
-        if "NotImplementedError" in stops:
-            stops = ""
-        return replace(feedback, mend_first=tuple(n for n in wrong if n in used), stops=stops)
+        stops = _errors_of(answer) if answer and verdict.blank else []
+        return replace(
+            feedback, mend_first=tuple(n for n in wrong if n in used), stops=stops[0] if stops else ""
+        )
 
     def _stopped(self, exercise: type[Exercise], cell: NotebookNode) -> Feedback:
-        error = _error_of(cell)
-        if not error.startswith(TIME_IS_UP):
-            raise CheckingFailed(f"{exercise.name} could not be checked ({error or 'it says nothing'})")
+        errors = _errors_of(cell)
+        if not any(error.startswith(TIME_IS_UP) for error in errors):
+            raise CheckingFailed(f"{exercise.name} could not be checked ({'; '.join(errors) or 'no error'})")
         message = f"checking it took more than {self.timeout} seconds and was stopped: does a loop never end"
         findings = tuple(Finding(b.title, 0, b.points, message) for b in exercise.behaviours)
         verdict = Verdict(exercise.name, 0, exercise.points(), findings)
@@ -122,10 +121,7 @@ def names_used(source: str) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 
-def _error_of(cell: NotebookNode) -> str:
-    """The error that a cell ended with, on one line; empty where it ended well."""
-    for output in cell.get("outputs", []):
-        if output.output_type == "error":
-            lines = str(output.evalue).strip().splitlines()
-            return f"{output.ename}: {lines[0][:200]}" if lines else output.ename
-    return ""
+def _errors_of(cell: NotebookNode) -> list[str]:
+    """The errors that a cell ended with, each on one line."""
+    errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+    return [f"{e.ename}: {' '.join(str(e.evalue).split())[:200]}".rstrip(": ") for e in errors]

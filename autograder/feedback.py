@@ -1,6 +1,7 @@
 """What is said about an answer: to the student in HTML, Markdown and text, to programs in JSON.
 
-A verdict becomes the outputs of a graded cell here, and is read back from them here.
+A verdict becomes the outputs of a graded cell here, and is read back from them here. Cells are plain
+dictionaries: this is imported in every student's kernel, and nbformat alone would take a second.
 """
 
 import html
@@ -8,9 +9,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from autograder.verdict import Finding, Verdict
 
@@ -79,16 +77,15 @@ class Feedback:
         data = json.loads(json.dumps(self.as_dict()))
         return {"text/html": as_html(self), "text/plain": as_text(self), MIME: data}
 
-    def outputs(self) -> list[NotebookNode]:
+    def outputs(self) -> list[dict]:
         """The outputs of a graded cell: what is shown, then the points, nbgrader's partial credit."""
+        shown = {"output_type": "display_data", "data": self.bundle(), "metadata": {}}
         award = {"text/plain": str(self.verdict.points)}
-        return [
-            new_output("display_data", self.bundle()),
-            new_output("execute_result", award, execution_count=None),
-        ]
+        given = {"output_type": "execute_result", "data": award, "metadata": {}, "execution_count": None}
+        return [shown, given]
 
 
-def read(cell: NotebookNode) -> Feedback | None:
+def read(cell: dict) -> Feedback | None:
     """The feedback among a cell's outputs; None where there is none that can be read."""
     for output in reversed(cell.get("outputs", [])):
         data = output.get("data", {}).get(MIME)
@@ -121,14 +118,14 @@ def as_text(feedback: Feedback) -> str:
 
 
 def as_html(feedback: Feedback, headline: bool = True) -> str:
-    """The feedback as HTML of few tags and no styles, which nbgrader's sanitiser lets pass. All text is escaped."""
+    """The feedback as HTML: few tags and no styles, so that sanitisers let it pass; all text is escaped."""
     verdict = feedback.verdict
     parts = [f"<div><strong>{html.escape(feedback.headline)}</strong></div>"] if headline else []
     if verdict.passed:
         parts.append("<div>All right.</div>")
     if feedback.why_nothing:
         parts.append(f"<div>{html.escape(feedback.why_nothing)}</div>")
-    parts += [f'<div class="help">{_with_code(html.escape(said))}</div>' for said in feedback.sentences]
+    parts += [f'<div class="help">{marked(said)}</div>' for said in feedback.sentences]
     if not (verdict.passed or verdict.blank or feedback.person):
         rows = [
             f"<li>{_tick(f)} {html.escape(f.behaviour)} <em>({f.points} of {points(f.of)})</em></li>"
@@ -144,16 +141,16 @@ def as_html(feedback: Feedback, headline: bool = True) -> str:
 def as_markdown(feedback: Feedback, link: str = "") -> str:
     """The feedback as a section of Markdown, with a link to the exercise in the book where one is given."""
     verdict = feedback.verdict
-    parts = [f"## {_marked(feedback.headline)}"]
-    parts += [_marked(feedback.why_nothing)] if feedback.why_nothing else []
-    parts += [f"**{_marked(sentence)}**" for sentence in feedback.sentences]
+    parts = [f"## {_in_markdown(feedback.headline)}"]
+    parts += [_in_markdown(feedback.why_nothing)] if feedback.why_nothing else []
+    parts += [f"**{_in_markdown(sentence)}**" for sentence in feedback.sentences]
     if verdict.passed:
         parts.append("All right.")
     elif not verdict.blank and not feedback.person:
-        rows = [f"- {_tick(f)} {_marked(f.behaviour)} ({f.points}/{f.of})" for f in verdict.findings]
+        rows = [f"- {_tick(f)} {_in_markdown(f.behaviour)} ({f.points}/{f.of})" for f in verdict.findings]
         parts.append("A right answer\n\n" + "\n".join(rows))
     if shown := feedback.shown:
-        parts.append(f"What went wrong first: {_marked(clipped(shown.message))}")
+        parts.append(f"What went wrong first: {_in_markdown(clipped(shown.message))}")
         parts += [_fenced(clipped(shown.example))] if shown.example else []
     parts += [f"[Read it again in the book]({link})"] if link and not verdict.passed else []
     return "\n\n".join(parts) + "\n"
@@ -169,20 +166,20 @@ def clipped(text: str) -> str:
     return text if len(text) <= LONGEST else text[:LONGEST] + "\n… and so on"
 
 
+def marked(text: str) -> str:
+    """Text as HTML: escaped, its `code` marked up."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def _tick(finding: Finding) -> str:
     return "✓" if finding.points == finding.of else "✗"
 
 
-def _with_code(escaped: str) -> str:
-    """Escaped text with its `code` marked up."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
-
-
-def _marked(text: str) -> str:
+def _in_markdown(text: str) -> str:
     """Text that Markdown shows as it is, except that `code` stays code."""
     pieces = re.split(r"(`[^`\n]+`)", text.replace("\n", " "))
     return "".join(
-        piece if index % 2 else re.sub(r"([\\*_\[\]<>#|~`&])", r"\\\1", piece)
+        piece if index % 2 else re.sub(r"([\\*\[\]<>~`&]|\b_|_\b)", r"\\\1", piece)
         for index, piece in enumerate(pieces)
     )
 

@@ -21,6 +21,7 @@ from autograder.exercises import exercises_of
 from autograder.feedback import read_notebook
 
 WORKERS = 2
+DAMAGED = "its cells are damaged: graded cells are missing, doubled or changed"
 
 
 def ungraded(course: Course, topic: str) -> list[str]:
@@ -54,9 +55,7 @@ def grade_one(path: Path, topic: str, student: str) -> str:
     try:
         _look_before(course, topic, student)
         course.convert(Autograde, topic, student)
-        missing = set(exercises_of(topic)) - set(_graded(course, topic, student))
-        if missing:
-            raise CheckingFailed(f"nothing was said about {', '.join(sorted(missing))}")
+        _look_after(course, topic, student)
     except Exception as error:
         _mark_for_a_person(course, topic, student, set(exercises_of(topic)))
         return _why(error)
@@ -108,6 +107,17 @@ def _look_before(course: Course, topic: str, student: str) -> None:
         raise CheckingFailed(f"there is no {expected.name} in it, but {found}")
 
 
+def _look_after(course: Course, topic: str, student: str) -> None:
+    """No exercise may end without a word and without points: a silent zero is nobody's grade."""
+    missing = set(exercises_of(topic)) - set(_graded(course, topic, student))
+    if missing:
+        raise CheckingFailed(f"nothing was said about {', '.join(sorted(missing))}")
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission(topic, student)
+        if any(grade.auto_score is None for notebook in submission.notebooks for grade in notebook.grades):
+            raise CheckingFailed("nbgrader recorded no points for some exercises")
+
+
 def _why(error: Exception) -> str:
     """The reason why a submission could not be graded, for the instructor."""
     match error:
@@ -116,7 +126,9 @@ def _why(error: Exception) -> str:
         case NotJSONError() | UnicodeDecodeError() | json.JSONDecodeError():
             return "the file is damaged: it is no notebook"
         case NotebookValidationError() | ValidationError() | KeyError() | AttributeError():
-            return "its cells are damaged: graded cells are missing, doubled or changed"
+            return DAMAGED
+        case RuntimeError() if "checksum" in str(error):
+            return DAMAGED
         case DeadKernelError() | UnresponsiveKernelError():
             return "running it killed Python: out of memory, or it ends itself"
         case _:

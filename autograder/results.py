@@ -13,7 +13,7 @@ from autograder.grading import set_aside
 
 @dataclass(frozen=True)
 class Result:
-    """One student's result. `person` is why a person is needed; without `graded` there are no points at all."""
+    """One student's result. `person` is why a person is needed; who is not `graded` has no points."""
 
     student: str
     graded: bool

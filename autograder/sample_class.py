@@ -22,7 +22,8 @@ from nbformat.v4 import new_code_cell
 
 from autograder.answers import ways_of
 from autograder.chapters import definition, solution_source
-from autograder.course import Course, CourseError
+from autograder.course import Course
+from autograder.errors import CourseError
 from autograder.exercises import exercises_of
 from autograder.notebooks import write
 
@@ -125,13 +126,20 @@ def _class(topic: str, released: NotebookNode):
 
 
 def _dealt(topic: str, rng: random.Random) -> dict[str, dict]:
-    """Every known mistake given to somebody, at most one for each exercise of a student."""
+    """Every known mistake given to somebody, and a few popular ones to those who make few others."""
     hands: dict[str, dict] = {student: {} for student in OTHERS}
-    for exercise in sorted(exercises_of(topic).values(), key=lambda e: -len(e.mistakes)):
+    hardest_first = sorted(exercises_of(topic).values(), key=lambda exercise: -len(exercise.mistakes))
+    for exercise in hardest_first:
         for mistake in rng.sample(exercise.mistakes, len(exercise.mistakes)):
             free = [student for student, hand in hands.items() if exercise.name not in hand]
             prone = min(free, key=lambda student: ((len(hands[student]) + 1) / OTHERS[student], rng.random()))
             hands[prone][exercise.name] = mistake
+    popular = {exercise.name: exercise.mistakes[0] for exercise in hardest_first[:3]}
+    for student, hand in hands.items():
+        free = [name for name in popular if name not in hand]
+        if OTHERS[student] <= 3 and free:
+            name = rng.choice(free)
+            hand[name] = popular[name]
     return hands
 
 

@@ -19,13 +19,14 @@ CHINESE = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Common.otf"
 INK = "#1f2933"
 FAINT = "#d5dae1"
 BLUE, ORANGE, GREEN, RED = "#1f5fae", "#c8641b", "#2f7d4f", "#b3323d"
+PURPLE, GRAY = "#7a4da0", "#6b7785"
 WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#ffffff", "#bcd3ee", BLUE])
 
 STYLE = {
     "axes.edgecolor": INK,
     "axes.grid": False,
     "axes.labelcolor": INK,
-    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED]),
+    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, GRAY]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 10,

@@ -1,7 +1,8 @@
 """Which keys may a query look at? The reference implementation of chapter 03.
 
-One convention holds throughout the course: a mask is boolean, True means "may look", and it
-broadcasts to (batch, heads, query, key). A query that may look nowhere gets weights of zero.
+One convention holds throughout the course: a mask is boolean, True means "may
+look", and it broadcasts to (batch, heads, query, key). A query that may look
+nowhere gets weights of zero. Devices and types are those of the arguments.
 """
 
 import torch
@@ -10,12 +11,17 @@ from torch import Tensor
 
 
 def causal_mask(length: int) -> Bool[Tensor, "query key"]:
-    """Let every position look at itself and at the past (Vaswani et al. 2017, section 3.2.3)."""
+    """Let every position look at itself and at the past.
+
+    Source: Vaswani et al. 2017, section 3.2.3.
+    """
     position = torch.arange(length)
     return position[:, None] >= position
 
 
-def padding_mask(token_ids: Int[Tensor, "batch key"], pad_id: int) -> Bool[Tensor, "batch 1 1 key"]:
+def padding_mask(
+    token_ids: Int[Tensor, "batch key"], pad_id: int
+) -> Bool[Tensor, "batch 1 1 key"]:
     """Let every query look at the real tokens, wherever the padding stands."""
     return (token_ids != pad_id)[:, None, None, :]
 
@@ -28,37 +34,55 @@ def decoder_mask(
     return causal & padding_mask(target_ids, pad_id)
 
 
-def memory_mask(source_ids: Int[Tensor, "batch source"], pad_id: int) -> Bool[Tensor, "batch 1 1 source"]:
-    """Let every target position look at the real tokens of the source, past and future alike."""
+def memory_mask(
+    source_ids: Int[Tensor, "batch source"], pad_id: int
+) -> Bool[Tensor, "batch 1 1 source"]:
+    """Let every target position look at the real tokens of the source."""
     return padding_mask(source_ids, pad_id)
 
 
-def prefix_mask(prefix_lengths: Int[Tensor, "batch"], length: int) -> Bool[Tensor, "batch 1 length length"]:
-    """Let every position look at the whole prefix, at itself and at the past (Raffel et al. 2020, figure 4)."""
+def prefix_mask(
+    prefix_lengths: Int[Tensor, "batch"], length: int
+) -> Bool[Tensor, "batch 1 length length"]:
+    """Let every position look at the prefix, at itself and at the past.
+
+    A prefix of 0 tokens gives the causal mask, one of `length` tokens an open one.
+    Source: Raffel et al. 2020, figure 4.
+    """
     position = torch.arange(length, device=prefix_lengths.device)
     in_prefix = position < prefix_lengths[:, None]  # (batch, key)
     causal = causal_mask(length).to(prefix_lengths.device)
     return causal | in_prefix[:, None, None, :]
 
 
-def packed_mask(document_ids: Int[Tensor, "batch length"]) -> Bool[Tensor, "batch 1 length length"]:
-    """Let every position look at itself and at the past of its own document (Krell et al. 2021)."""
-    same_document = document_ids[:, None, :, None] == document_ids[:, None, None, :]
-    return same_document & causal_mask(document_ids.shape[1]).to(document_ids.device)
+def packed_mask(
+    document_ids: Int[Tensor, "batch length"],
+) -> Bool[Tensor, "batch 1 length length"]:
+    """Let every position look at the past of its own document.
+
+    Source: Krell et al. 2021.
+    """
+    query_document = document_ids[:, None, :, None]
+    key_document = document_ids[:, None, None, :]
+    causal = causal_mask(document_ids.shape[1]).to(document_ids.device)
+    return causal & (query_document == key_document)
 
 
-def additive_mask(mask: Bool[Tensor, "*shape"], dtype: torch.dtype) -> Float[Tensor, "*shape"]:
-    """Write a boolean mask as numbers to add to scores: 0 where one may look, -inf elsewhere."""
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, float("-inf"))
+def additive_mask(
+    mask: Bool[Tensor, "*shape"], dtype: torch.dtype
+) -> Float[Tensor, "*shape"]:
+    """Write a mask as numbers to add: 0 where one may look, else -inf."""
+    nothing = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return nothing.masked_fill(~mask, float("-inf"))
 
 
 def masked_softmax(
     scores: Float[Tensor, "*batch query key"], mask: Bool[Tensor, "..."]
 ) -> Float[Tensor, "*batch query key"]:
-    """Turn scores into weights over the keys that may be looked at; a row that sees nothing is zero.
+    """Turn scores into weights; a row that may look nowhere is zero.
 
-    `mask` broadcasts to the shape of `scores`; the weights have the scores' shape and type. The gradient
-    of an empty row is zero as well, as in `torch.nn.functional.scaled_dot_product_attention`.
+    `mask` broadcasts to the shape of `scores`. The gradient of an empty row is
+    zero as well, as in `torch.nn.functional.scaled_dot_product_attention`.
     """
     weights = scores.masked_fill(~mask, float("-inf")).softmax(dim=-1)
     return weights.masked_fill(~mask, 0.0)

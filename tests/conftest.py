@@ -1,8 +1,12 @@
 """What tests in several rooms share."""
 
+import os
 import shutil
 
 import pytest
+
+# Small tensors: a second thread only waits, and on a busy machine it waits long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (

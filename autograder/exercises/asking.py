@@ -148,12 +148,15 @@ class Ask:
                 raise Wrong(f"in its gradient, {message}", show(call, gradient, expected))
 
     def keeps_arguments(self, *arguments) -> None:
-        """The answer leaves its arguments as they were."""
-        after = self.outcome(*arguments).arguments
-        for before, now in zip(arguments, after, strict=True):
-            if isinstance(before, Tensor) and not torch.equal(before, now):
-                call = Call(self.exercise.name, arguments)
-                raise Wrong("it changes the tensor it was given", show(call, now, before))
+        """The answer is right in value, and leaves its arguments as they were."""
+        outcome = self.outcome(*arguments)
+        call = Call(self.exercise.name, arguments)
+        expected = self.reference.ask(call).value
+        if message := difference(outcome.value, expected, types=False):
+            raise Wrong(message, show(call, outcome.value, expected))
+        for before, after in zip(arguments, outcome.arguments, strict=True):
+            if isinstance(before, Tensor) and not torch.equal(before, after):
+                raise Wrong("it changes the tensor it was given", show(call, after, before))
 
     def follows_device(self, *arguments) -> None:
         """The answer is on the device of its arguments, and mixes no devices on the way."""

@@ -54,7 +54,15 @@ def number_by_file(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return []
 
 
+def without_thebe(app: Sphinx, config) -> None:
+    """Take out sphinx-thebe, which Jupyter Book always loads: it names another host on every page."""
+    for listeners in app.events.listeners.values():
+        for listener in [one for one in listeners if one.handler.__module__ == "sphinx_thebe"]:
+            app.disconnect(listener.id)
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", without_thebe)
     app.connect("source-read", show_chapter)
     app.connect("env-get-updated", number_by_file, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

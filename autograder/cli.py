@@ -1,0 +1,249 @@
+"""The instructor's commands. Each begins light and imports what it needs, so that help comes at once."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autograder.errors import CourseError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Hand out a chapter's exercises, grade what comes back with nbgrader, and write feedback.\n\n"
+    "To see it all at work on a class that the course makes up: autograder tour masks",
+)
+Topic = Annotated[str, typer.Argument(help="The chapter's topic, such as masks.", show_default=False)]
+Where = Annotated[Path, typer.Option("--course", help="The course directory, in nbgrader's own layout.")]
+HERE = Path("course")
+console = Console()
+
+
+@app.command()
+def release(topic: Topic, course: Where = HERE) -> None:
+    """Make the notebook that students get, with nbgrader's generate_assignment.
+
+    Example: autograder release masks
+
+    The course directory is made on first use. The notebook to hand out is then release/TOPIC/NN_TOPIC.ipynb.
+    """
+    with _errors(topic):
+        notebook = _release(topic, course)
+        _say(f"{_near(notebook)} is what your students get.")
+        _say(f"What comes back goes to {course}/submitted/STUDENT/{topic}/; then: autograder grade {topic}")
+
+
+@app.command()
+def grade(
+    topic: Topic,
+    course: Where = HERE,
+    force: Annotated[bool, typer.Option("--force", help="Grade everybody anew.")] = False,
+) -> None:
+    """Grade all submissions with nbgrader, two at a time, and show the points.
+
+    Example: autograder grade masks --force
+
+    Who has been graded and has handed in nothing new is skipped. A submission that cannot be graded
+    never stops the others and never gets a zero: it is marked for a person, with the reason.
+    """
+    with _errors(topic):
+        _grade(topic, course, force)
+        _say(f"Next: autograder feedback {topic} --course {course}")
+
+
+@app.command()
+def feedback(topic: Topic, course: Where = HERE) -> None:
+    """Write each graded student a page and a Markdown file, with nbgrader's generate_feedback.
+
+    Example: autograder feedback masks
+
+    They are feedback/STUDENT/TOPIC/NN_TOPIC.html and .md. Hidden checks are never shown.
+    """
+    with _errors(topic):
+        pages = _feedback(topic, course)
+        _say(f"{_near(pages[0])} is the first of {len(pages)} pages.")
+
+
+@app.command()
+def report(topic: Topic, course: Where = HERE) -> None:
+    """Write the instructor's page: points, how hard each exercise was, the mistakes, who needs a person.
+
+    Example: autograder report masks
+    """
+    with _errors(topic):
+        _say(f"Open {_near(_report(topic, course))} to see how the class did.")
+
+
+@app.command()
+def sample_class(topic: Topic, course: Where = HERE) -> None:
+    """Make up a class of submissions: right answers, every known mistake, a blank and a half-done notebook.
+
+    Example: autograder sample-class masks --course /tmp/try
+
+    The topic is released first where it has not been. The same class comes out each time.
+    """
+    with _errors(topic):
+        _release(topic, course)
+        _sample_class(topic, course)
+        _say(f"Next: autograder grade {topic} --course {course}")
+
+
+@app.command()
+def tour(topic: Topic, course: Where = HERE) -> None:
+    """Go the whole way once: release, sample class, grades, feedback, report. What is done is not done again.
+
+    Example: autograder tour masks
+    """
+    with _errors(topic):
+        _release(topic, course)
+        _sample_class(topic, course)
+        _grade(topic, course, force=False)
+        pages = _feedback(topic, course)
+        _say(f"A student reads, for example, {_near(pages[-1])}")
+        _say(f"Open {_near(_report(topic, course))} to see how the class did.")
+
+
+@app.command("list")
+def list_topics() -> None:
+    """List the chapters that have exercises, with their points.
+
+    Example: autograder list
+    """
+    with _errors():
+        from rich.table import Table
+
+        from autograder.chapters import chapter_paths
+        from autograder.exercises import exercises_of
+
+        table = Table("Topic", "Exercises (points)")
+        for path in chapter_paths():
+            exercises = exercises_of(path.stem[3:]).values()
+            table.add_row(path.stem[3:], ", ".join(f"{e.name} ({e.points()})" for e in exercises))
+        console.print(table)
+
+
+def _release(topic: str, course: Path) -> Path:
+    from autograder.course import Course
+
+    return Course.made(course).release(topic)
+
+
+def _sample_class(topic: str, course: Path) -> None:
+    from autograder.course import Course
+    from autograder.sample_class import write_sample_class
+
+    students = write_sample_class(Course.opened(course), topic)
+    _say(f"{len(students)} students have handed in {topic}: {', '.join(students)}.")
+
+
+def _grade(topic: str, course: Path, force: bool) -> None:
+    from autograder import grading
+    from autograder.course import Course
+
+    opened = Course.opened(course)
+    everybody = opened.students(topic)
+    students = everybody if force else grading.ungraded(opened, topic)
+    if len(students) < len(everybody):
+        _say(f"{len(everybody) - len(students)} of {len(everybody)} are graded and unchanged.")
+    graded = _progress(grading.grade(opened, topic, students), len(students), f"Grading {topic}")
+    failed = {student: why for student, why in graded if why}
+    _table(opened, topic)
+    for student, why in sorted((grading.set_aside(opened, topic) | failed).items()):
+        _say(f"{student} needs a person: {why}.", style="yellow")
+
+
+def _feedback(topic: str, course: Path) -> list[Path]:
+    from autograder.course import Course
+    from autograder.grading import write_feedback
+
+    opened = Course.opened(course)
+    number = len(opened.students(topic))
+    pages = dict(_progress(write_feedback(opened, topic), number, "Writing feedback"))
+    if left := [student for student, page in pages.items() if not page]:
+        _say(f"Without feedback, since they are not graded: {', '.join(left)}.", style="yellow")
+    if len(left) == len(pages):
+        raise CourseError(f"nobody has been graded for {topic} yet: run `autograder grade {topic}` first")
+    return [page for page in pages.values() if page]
+
+
+def _report(topic: str, course: Path) -> Path:
+    from autograder.course import Course
+    from autograder.report import write_report
+
+    return write_report(Course.opened(course), topic)
+
+
+@contextmanager
+def _errors(topic: str | None = None) -> Iterator[None]:
+    """Whatever an instructor can put right becomes one sentence; nothing else is hidden."""
+    from autograder.chapters import ChapterError, chapter_path
+
+    try:
+        if topic is not None:
+            _known(topic, chapter_path)
+        yield
+    except KeyboardInterrupt:
+        print("Stopped; what is graded stays graded, the same command goes on from here.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except (ChapterError, CourseError) as error:
+        sentence = str(error).strip()
+        print(sentence[:1].upper() + sentence[1:] + ("" if sentence.endswith(".") else "."), file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _known(topic: str, chapter_path) -> None:
+    """An unknown topic is found before anything heavy is imported."""
+    try:
+        chapter_path(topic)
+    except ValueError as error:
+        raise CourseError(str(error)) from None
+
+
+def _progress(steps: Iterator, number: int, what: str) -> Iterator:
+    """The same steps, with a bar that tells their rate and the time that is left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns += [TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=number, rate="")
+        for step in steps:
+            yield step
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{60 * speed:.0f} a minute" if speed else "")
+
+
+def _table(course, topic: str) -> None:
+    """Points of everybody, exercise by exercise."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from autograder.exercises import exercises_of
+    from autograder.results import results
+
+    exercises = exercises_of(topic)
+    of = sum(exercise.points() for exercise in exercises.values())
+    table = Table("Student", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for name, exercise in exercises.items():
+        table.add_column(f"{name.replace('_', chr(10))}\nof {exercise.points()}", justify="right")
+    table.add_column(f"Total\nof {of}", justify="right", style="bold")
+    for result in results(course, topic):
+        points = [f"{result.points[name]:g}" if result.graded else "?" for name in exercises]
+        total = f"{result.total:g}" if result.graded else "?"
+        table.add_row(result.student, *points, total + ("*" if result.person else ""))
+    console.print(table)
+
+
+def _say(sentence: str, style: str | None = None) -> None:
+    console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _near(path: Path) -> Path:
+    """The path as it is typed from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

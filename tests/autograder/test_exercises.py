@@ -1,0 +1,208 @@
+"""The proof of the checks: known mistakes are caught and named, right answers in any style pass.
+
+Every test runs for every topic there is, so that a new chapter is proved by being there.
+The figures are printed at the end of a run (see conftest.py).
+"""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from autograder.answers import ways_of
+from autograder.chapters import ROOT, chapter_paths, read_chapter
+from autograder.exercises import exercises_of
+from autograder.exercises.namespace import Near
+from autograder.verdict import judge
+
+TOPICS = [path.stem[3:] for path in chapter_paths()]
+EXERCISES = [exercise for topic in TOPICS for exercise in exercises_of(topic).values()]
+MISTAKES = [(exercise, mistake) for exercise in EXERCISES for mistake in exercise.mistakes]
+WAYS = [
+    (exercise, name, way)
+    for topic in TOPICS
+    for exercise in exercises_of(topic).values()
+    for name, way in ways_of(topic)[exercise.name].items()
+]
+STRANGERS = [
+    (topic, exercise, json.loads(path.read_text(encoding="utf-8")))
+    for topic in TOPICS
+    if (path := Path(__file__).parent / "strangers" / f"{topic}.json").exists()
+    for exercise in exercises_of(topic).values()
+]
+SEEDS = ("one", "two", "three")
+
+
+def name_of(value):
+    return getattr(value, "__name__", None) or getattr(value, "name", None) or str(value)
+
+
+def short(value):
+    return "answers" if isinstance(value, dict) else name_of(value)
+
+
+def near(exercise, implementation):
+    return Near({exercise.name: implementation})
+
+
+def stranger(exercise, code):
+    """The namespace of somebody who wrote this code and has all other answers right."""
+    names = {"torch": torch, **vars(exercise.solutions)}
+    del names[exercise.name]
+    exec(code, names)
+    return Near(names)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_the_reference_gets_everything(exercise):
+    for seed in SEEDS:
+        assert judge(exercise, near(exercise, exercise.reference()), seed).passed
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=name_of)
+def test_a_known_mistake_is_caught_and_named_as_itself(exercise, mistake, figures):
+    for seed in SEEDS:
+        verdict = judge(exercise, near(exercise, mistake.implementation), seed)
+        wrong = [finding.behaviour for finding in verdict.findings if not finding.points]
+        assert mistake.breaks.title in wrong
+        assert verdict.mistake == mistake.name
+        assert verdict.sentence == mistake.sentence
+    figures["known mistakes caught and named"] += 1
+
+
+@pytest.mark.parametrize(("exercise", "name", "way"), WAYS, ids=name_of)
+def test_another_right_way_gets_everything(exercise, name, way, figures):
+    for seed in SEEDS:
+        verdict = judge(exercise, near(exercise, way), seed)
+        assert verdict.passed, verdict.first_wrong
+    figures["other right ways accepted"] += 1
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_the_catalogue_is_rich_enough(exercise):
+    ways = next(found for topic in TOPICS if (found := ways_of(topic).get(exercise.name)))
+    assert len(exercise.mistakes) >= 5
+    assert len(ways) >= 4
+    sentences = [mistake.sentence for mistake in exercise.mistakes]
+    assert len(set(sentences)) == len(sentences)
+
+
+@pytest.mark.parametrize(("topic", "exercise", "answers"), STRANGERS, ids=short)
+def test_right_answers_of_strangers_get_everything(topic, exercise, answers, figures):
+    """Answers written by people who never saw the checks."""
+    for code in answers["right"][exercise.name]:
+        verdict = judge(exercise, stranger(exercise, code), "stranger")
+        assert verdict.passed, f"{verdict.first_wrong}\n{code}"
+        figures["strangers' right answers accepted"] += 1
+
+
+# Wrong only in ways that no exercise forbids, or beyond any input that a check should spend time on.
+FORGIVEN = {
+    "subtle: one shared cached tensor, a caller's edit poisons later calls",
+    "subtle: bool dtype via uint8 cumsum, wraps at 256",
+    "subtle: float16 positions, wrong beyond 2048",
+    "subtle: exp(scores - logsumexp(scores)): the log of the sum is rounded away for scores far from 0",
+}
+
+
+@pytest.mark.parametrize(("topic", "exercise", "answers"), STRANGERS, ids=short)
+def test_wrong_answers_of_strangers_are_caught(topic, exercise, answers, figures):
+    for label, code in answers["wrong"][exercise.name]:
+        verdict = judge(exercise, stranger(exercise, code), "stranger")
+        assert verdict.passed == (label in FORGIVEN), label
+        figures["strangers' wrong answers caught"] += not verdict.passed
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_an_answer_wrong_in_a_way_nobody_knows_gets_no_wrong_name(exercise):
+    """Zeros of the right shape and type are wrong, and none of our sentences is about them."""
+
+    def zeros(*arguments):
+        return torch.zeros_like(exercise.reference()(*arguments))
+
+    verdict = judge(exercise, near(exercise, zeros), "unknown")
+    assert not verdict.passed
+    assert verdict.sentence == ""
+    assert verdict.first_wrong.message
+    assert verdict.first_wrong.example
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+def test_the_stub_gets_nothing_and_a_friendly_sentence(exercise):
+    def stub(*arguments):
+        raise NotImplementedError(f"write {exercise.name} here")
+
+    for namespace in (near(exercise, stub), Near({})):
+        verdict = judge(exercise, namespace, "blank")
+        assert (verdict.points, verdict.blank, verdict.mistake) == (0, True, "")
+        assert verdict.first_wrong.message in (
+            f"{exercise.name} is not written yet",
+            f"{exercise.name} is not defined",
+        )
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+@pytest.mark.parametrize("error", [SystemExit, ZeroDivisionError, RecursionError], ids=name_of)
+def test_an_answer_that_raises_is_wrong_not_fatal(exercise, error):
+    def raising(*arguments):
+        raise error("no")
+
+    verdict = judge(exercise, near(exercise, raising), "raising")
+    assert verdict.points == 0
+    assert error.__name__ in verdict.first_wrong.message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
+@pytest.mark.parametrize("value", [None, 3.0, "mask", [[True]], object()], ids=name_of)
+def test_an_answer_of_another_type_is_wrong_not_fatal(exercise, value):
+    verdict = judge(exercise, near(exercise, lambda *arguments: value), "type")
+    assert verdict.points == 0
+    assert "not a tensor" in verdict.first_wrong.message
+
+
+def test_the_same_seed_gives_the_same_verdict_and_another_seed_other_inputs():
+    exercise, mistake = MISTAKES[-1]
+    wrong = near(exercise, mistake.implementation)
+    assert judge(exercise, wrong, "a") == judge(exercise, wrong, "a")
+    assert judge(exercise, wrong, "a") != judge(exercise, wrong, "b")
+
+
+VISIBLE = [(chapter, task) for chapter in map(read_chapter, chapter_paths()) for task in chapter.tasks]
+
+
+def failing_line(chapter, task, implementation):
+    """The line of the visible tests at which an implementation fails, or None."""
+    names = {"torch": torch, **vars(task.specification.solutions), task.name: implementation}
+    code = compile(chapter.notebook.cells[task.tests].source, "tests", "exec")
+    try:
+        exec(code, names)
+    except BaseException as error:
+        trace = error.__traceback__
+        while trace.tb_next:
+            trace = trace.tb_next
+        return trace.tb_lineno if isinstance(error, AssertionError) else -1
+    return None
+
+
+@pytest.mark.parametrize(("chapter", "task"), VISIBLE, ids=lambda value: getattr(value, "name", None) or value.topic)
+def test_visible_tests_pass_right_answers_and_each_of_their_messages_is_seen(chapter, task, figures, capsys):
+    exercise = task.specification
+    ways = ways_of(chapter.topic)[task.name]
+    for way in (exercise.reference(), *ways.values()):
+        assert failing_line(chapter, task, way) is None
+    seen = {failing_line(chapter, task, mistake.implementation) for mistake in exercise.mistakes}
+    source = chapter.notebook.cells[task.tests].source
+    asserts = [node for node in ast.parse(source).body if isinstance(node, ast.Assert)]
+    unseen = [ast.unparse(node.msg) for node in asserts if node.lineno not in seen]
+    assert not unseen, f"no known mistake meets {unseen}"
+    caught = sum(
+        failing_line(chapter, task, mistake.implementation) is not None for mistake in exercise.mistakes
+    )
+    figures["known mistakes caught by visible tests alone"] += caught
+    figures["messages of visible tests seen"] += len(asserts)
+
+
+def test_the_strangers_answers_are_data_not_code():
+    assert all(path.suffix == ".json" for path in (ROOT / "tests/autograder/strangers").iterdir())
