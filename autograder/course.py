@@ -41,10 +41,6 @@ configure(c)
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-# nbgrader 0.9 builds its objects in an order that SQLAlchemy 2 remarks upon; they are saved all the same.
-warnings.filterwarnings("ignore", category=SAWarning, message="Object of type <Submitted")
-
-
 def configure(c: Config) -> None:
     """What nbgrader must know about the course; called by each course's `nbgrader_config.py`."""
     _have_alembic_on_the_path()
@@ -170,7 +166,9 @@ class Course:
         try:
             run = converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log)
             run.force = True
-            run.start()
+            with warnings.catch_warnings():  # nbgrader 0.9 does what SQLAlchemy 2 remarks upon; all is saved
+                warnings.simplefilter("ignore", SAWarning)
+                run.start()
         except Exception as error:
             raise (caught.error or error) from None
         finally:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +15,7 @@ from nbformat.validator import NotebookValidationError
 from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors.execute import UnresponsiveKernelError
+from sqlalchemy.exc import SAWarning
 
 from autograder.course import Course, reason
 from autograder.execution import CheckingFailed
@@ -137,7 +139,8 @@ def _why(error: Exception) -> str:
 
 def _mark_for_a_person(course: Course, topic: str, student: str, names: set[str]) -> None:
     """Have formgrader list these exercises of a student as needing manual grading."""
-    with course.gradebook() as gradebook:
+    with course.gradebook() as gradebook, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)
         gradebook.update_or_create_student(student)
         gradebook.update_or_create_submission(topic, student)
         for notebook in gradebook.find_submission(topic, student).notebooks:

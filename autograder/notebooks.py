@@ -34,16 +34,20 @@ def student(chapter: Chapter) -> NotebookNode:
     """
     translate = Translator(chapter)
     waiting = _cells_that_need_an_answer(chapter)
-    cells = [_setup_cell()]
+    cells = []
     for index, cell in enumerate(chapter.notebook.cells):
         if cell.cell_type == "markdown":
             if source := translate(cell.source):
                 cells.append(new_markdown_cell(source))
             continue
+        if len(cells) == 1:
+            cells.append(new_code_cell(SETUP.format(url=repository_url())))
         tags = [tag for tag in cell.metadata.get("tags", []) if tag in ("exercise", "tests")]
         if index in waiting or "raises-exception" in cell.metadata.get("tags", []):
             tags.append("raises-exception")
         cells.append(new_code_cell(cell.source, metadata={"tags": tags} if tags else {}))
+        if {"hide-input", "remove-input"} & set(cell.metadata.get("tags", [])):
+            cells[-1].metadata["jupyter"] = {"source_hidden": True}
         for task in chapter.tasks:
             if index in (task.stub, task.tests):
                 cells[-1].metadata["nbgrader"] = _nbgrader_metadata(chapter, task, graded=index == task.tests)
@@ -132,10 +136,6 @@ def _fingerprint() -> str:
     for path in imported_files():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def _setup_cell() -> NotebookNode:
-    return new_code_cell(SETUP.format(url=repository_url()))
 
 
 def _finished(chapter: Chapter, cells: list[NotebookNode]) -> NotebookNode:

@@ -1,31 +1,37 @@
-"""The figures of the proof, counted while it runs and printed at its end."""
+"""The sample class, graded once for all tests that look at it."""
 
-import collections
-import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+from autograder.course import Course
 
 
-@pytest.fixture
-def figures(request):
-    return request.config.stash.setdefault(FIGURES, collections.Counter())
+def autograder(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """Run a command as an instructor does."""
+    code = "from autograder.cli import app; app(prog_name='autograder')"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, timeout=600
+    )
 
 
-FIGURES = pytest.StashKey[collections.Counter]()
+@pytest.fixture(scope="session")
+def command():
+    return autograder
 
 
-def pytest_sessionfinish(session):
-    """Under pytest-xdist each worker hands its figures to the one that prints."""
-    if hasattr(session.config, "workeroutput"):
-        counted = session.config.stash.get(FIGURES, collections.Counter())
-        session.config.workeroutput["figures"] = json.dumps(counted)
-
-
-def pytest_testnodedown(node):
-    counted = json.loads(getattr(node, "workeroutput", {}).get("figures", "{}"))
-    node.config.stash.setdefault(FIGURES, collections.Counter()).update(counted)
-
-
-def pytest_terminal_summary(terminalreporter, config):
-    for what, count in sorted(config.stash.get(FIGURES, {}).items()):
-        terminalreporter.write_line(f"{count:5} {what}")
+@pytest.fixture(scope="session")
+def tour(tmp_path_factory, worker_id) -> tuple[Course, str]:
+    """The sample class, released, graded, with feedback and report, and what the command said."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    said = shared / "tour.txt"
+    with FileLock(shared / "tour.lock"):
+        if not said.exists():
+            done = autograder("tour", "masks", "--course", str(shared / "sample"))
+            assert done.returncode == 0, done.stderr
+            said.write_text(done.stdout)
+    return Course.opened(shared / "sample"), said.read_text()

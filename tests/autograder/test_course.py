@@ -63,7 +63,7 @@ def course(tmp_path_factory) -> Course:
     """A course with awkward submissions, graded once."""
     course = Course.made(tmp_path_factory.mktemp("school") / "course")
     with course.config_file.open("a") as config:
-        config.write('c.Execute.timeout = 12\nc.FeedbackPage.book_url = "https://example.org/book"\n')
+        config.write('c.Execute.timeout = 8\nc.FeedbackPage.book_url = "https://example.org/book"\n')
     course.release(TOPIC)
     for student, answers in OTHERS.items():
         hand_in(course, student, answers)
@@ -169,7 +169,7 @@ def test_a_cell_that_is_no_python_is_named(course):
 def test_an_endless_answer_loses_its_own_points_only_and_needs_a_person(course):
     got = by_student(course)["endless"]
     assert got.points["causal_mask"] == 0 and got.points["padding_mask"] > 0
-    assert "did not end within 12 seconds" in got.person
+    assert "did not end within 8 seconds" in got.person
     with course.gradebook() as gradebook:
         notebook = course.released(TOPIC).stem
         cells = {name: f"{TOPIC}-{name}-tests" for name in ("causal_mask", "padding_mask")}
@@ -284,11 +284,13 @@ def test_feedback_is_written_again_only_after_the_grades_changed(course):
     assert by_student(course)["hostile"].total == 2
 
 
-def test_stock_execution_grades_as_well(course, monkeypatch):
+def test_stock_execution_grades_as_well(course):
     """The hidden line of a test cell does the same where nbgrader's own Execute runs it."""
     with course.config_file.open("a") as config:
         config.write("c.Autograde.autograde_preprocessors[0] = 'nbgrader.preprocessors.Execute'\n")
-    hand_in(course, "stock", OTHERS["noisy"])
+    hand_in(
+        course, "stock", {"causal_mask": CAUSAL, "padding_mask": "def padding_mask(ids, pad_id):\n    1 / 0"}
+    )
     course.convert(Autograde, TOPIC, "stock")
     with course.gradebook() as gradebook:
         (notebook,) = gradebook.find_submission(TOPIC, "stock").notebooks
@@ -296,7 +298,7 @@ def test_stock_execution_grades_as_well(course, monkeypatch):
     assert read_notebook(course.notebook("autograded", "stock", TOPIC))["causal_mask"].verdict.passed
 
 
-def test_award_in_a_readers_own_notebook(capsys):
+def test_award_in_a_readers_own_notebook():
     names = {}
     exec("import torch\n" + LEAKY, names)
     points = award(TOPIC, "causal_mask", names)

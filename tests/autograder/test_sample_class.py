@@ -1,0 +1,131 @@
+"""The made-up class: what was put into it is what the grader finds."""
+
+import json
+
+import nbformat
+import pytest
+
+from autograder.course import Course
+from autograder.errors import CourseError
+from autograder.exercises import exercises_of
+from autograder.results import results
+from autograder.sample_class import (
+    ALL_RIGHT,
+    BLANK,
+    HALF_DONE,
+    NOISY,
+    OTHERS,
+    RECORD,
+    answer_source,
+    write_sample_class,
+)
+
+TOPIC = "masks"
+EXERCISES = exercises_of(TOPIC)
+STUB = 'def causal_mask(length):\n    """Look back."""\n    # Your code here\n    raise NotImplementedError'
+LIMIT = float("-inf")
+
+
+@pytest.fixture(scope="module")
+def put_in(tour) -> dict:
+    course, _ = tour
+    return json.loads((course.path / RECORD).read_text())[TOPIC]
+
+
+@pytest.fixture(scope="module")
+def graded(tour) -> dict:
+    course, _ = tour
+    return {result.student: result for result in results(course, TOPIC)}
+
+
+def test_the_class_is_believable(put_in):
+    assert len(put_in) == 24
+    wrong = {s: sum(a["kind"] == "mistake" for a in answers.values()) for s, answers in put_in.items()}
+    assert sum(number <= 4 for number in wrong.values()) > len(put_in) / 2
+    assert [wrong[student] for student in ALL_RIGHT] == [0, 0, 0]
+    made = {
+        (name, a["name"])
+        for answers in put_in.values()
+        for name, a in answers.items()
+        if a["kind"] == "mistake"
+    }
+    assert made == {(name, mistake.name) for name, e in EXERCISES.items() for mistake in e.mistakes}
+
+
+def test_every_known_mistake_is_named(put_in, graded):
+    unnamed = [
+        (student, name, answer["name"], graded[student].feedback[name].verdict.mistake)
+        for student, answers in put_in.items()
+        for name, answer in answers.items()
+        if answer["kind"] == "mistake" and graded[student].feedback[name].verdict.mistake != answer["name"]
+    ]
+    assert not unnamed
+
+
+def test_right_answers_get_full_marks_and_mistakes_do_not(put_in, graded):
+    for student, answers in put_in.items():
+        for name, answer in answers.items():
+            full = graded[student].points[name] == EXERCISES[name].points()
+            if answer["kind"] in ("right", "mistake"):
+                assert full == (answer["kind"] == "right"), (student, name, answer)
+
+
+def test_what_inherits_a_mistake_is_sent_back_to_it(put_in, graded):
+    inherited = [
+        (s, n) for s, answers in put_in.items() for n, a in answers.items() if a["kind"] == "inherits"
+    ]
+    assert inherited
+    for student, name in inherited:
+        feedback = graded[student].feedback[name]
+        assert feedback.verdict.passed or feedback.mend_first or feedback.verdict.blank, (student, name)
+
+
+def test_special_students(graded):
+    of = sum(exercise.points() for exercise in EXERCISES.values())
+    assert [graded[student].total for student in (*ALL_RIGHT, NOISY)] == [of] * 4
+    assert graded[BLANK].total == 0
+    assert all("is not written yet" in f.why_nothing for f in graded[BLANK].feedback.values())
+    assert 0 < graded[HALF_DONE].total < of
+    assert not any(result.person for result in graded.values())
+
+
+def test_noisy_student_warns_and_adds_a_cell(tour):
+    course, _ = tour
+    released = nbformat.read(course.released(TOPIC), as_version=4)
+    noisy = nbformat.read(course.notebook("submitted", NOISY, TOPIC), as_version=4)
+    assert len(noisy.cells) == len(released.cells) + 1
+    assert any("sys.stderr" in cell.source for cell in noisy.cells)
+
+
+def test_same_class_again_touches_nothing(tour):
+    course, _ = tour
+    files = sorted(path for path in (course.path / "submitted").rglob("*") if path.is_file())
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in files]
+    assert len(write_sample_class(course, TOPIC)) == 24
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in files] == before
+
+
+def test_a_real_submission_is_never_overwritten(tmp_path):
+    course = Course.made(tmp_path / "course")
+    course.release(TOPIC)
+    real = course.notebook("submitted", next(iter(OTHERS)), TOPIC)
+    real.parent.mkdir(parents=True)
+    real.write_text("my real work")
+    with pytest.raises(CourseError, match="move it away"):
+        write_sample_class(course, TOPIC)
+    assert real.read_text() == "my real work"
+    assert not (course.path / RECORD).exists()
+
+
+def test_answer_source_stands_on_its_own():
+    def wrong(length):
+        return nbformat.v4, LIMIT * length
+
+    source = answer_source(STUB, wrong, set())
+    assert source == (
+        "import nbformat\n\n\n"
+        'def causal_mask(length):\n    """Look back."""\n    return nbformat.v4, float("-inf") * length'
+    )
+    names = {}
+    exec(source, names)
+    assert names["causal_mask"](2) == (nbformat.v4, float("-inf"))
