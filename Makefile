@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tensors here are small: more threads only wait for one another, and on a busy machine for long.
+export OMP_NUM_THREADS := 1
 
 TOPICS := $(patsubst chapters/%.md,%,$(wildcard chapters/[0-9][0-9]_*.md))
 CODE := $(shell find autograder companion solutions -name '*.py' -o -name '*.js' -o -name '*.css' -o -name '*.html')

@@ -189,15 +189,14 @@ def _cells_that_need_an_answer(chapter: Chapter) -> set[int]:
         if cell.cell_type != "code" or index in stubs:
             continue
         for statement in ast.parse(cell.source).body:
-            nodes = list(ast.walk(statement))
-            used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-            if not used & names:
-                continue
+            nodes = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            needs = bool(names & {node.id for node in nodes if isinstance(node.ctx, ast.Load)})
             if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-                names.add(statement.name)
+                made = {statement.name}
             else:
-                waiting.add(index)
-                names |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+                made = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+                waiting |= {index} if needs else set()
+            names = names | made if needs else names - made
     return waiting
 
 

@@ -47,7 +47,7 @@ def prefix_mask(
     """Let every position look at the prefix, at itself and at the past.
 
     A prefix of 0 tokens gives the causal mask, one of `length` tokens an open one.
-    Source: Raffel et al. 2020, figure 4.
+    Source: Liu et al. 2018; Raffel et al. 2020, figure 3.
     """
     position = torch.arange(length, device=prefix_lengths.device)
     in_prefix = position < prefix_lengths[:, None]  # (batch, key)
@@ -60,7 +60,7 @@ def packed_mask(
 ) -> Bool[Tensor, "batch 1 length length"]:
     """Let every position look at the past of its own document.
 
-    Source: Krell et al. 2021.
+    Source: the packing of Krell et al. 2021, here with the causal rule.
     """
     query_document = document_ids[:, None, :, None]
     key_document = document_ids[:, None, None, :]

@@ -119,7 +119,7 @@ def test_what_is_wrong_is_said_with_file_and_line(tmp_path, text, line, message)
 
 
 def test_a_doubled_exercise_is_found(tmp_path):
-    start, end = TEXT.index(":::{exercise-start} Only the past"), TEXT.index("## The emptiness")
+    start, end = TEXT.index(":::{exercise-start} Only the past"), TEXT.index("## Filling up")
     path = tmp_path / "03_masks.md"
     path.write_text(TEXT[:end] + TEXT[start:end] + TEXT[end:], encoding="utf-8")
     with pytest.raises(ChapterError, match="causal_mask is an exercise twice"):

@@ -51,7 +51,7 @@ def test_mistakes_are_ranked_and_inherited_ones_not_counted():
 def test_page_needs_nothing_else_and_escapes_everybody():
     page = as_html(CLASS, TOPIC)
     assert "<script" not in page and "&lt;script&gt;" in page
-    assert not re.search(r"""(?:src|href|srcset)\s*=\s*["']?(?!data:)""", page)
+    assert all(link.startswith("data:") for link in re.findall(r'(?:src|href|srcset)="([^"]*)"', page))
     assert "http" not in re.sub(r"base64,[\w+/=]+", "", page)
 
 
@@ -77,8 +77,7 @@ def test_nobody_graded_is_one_sentence(tmp_path):
         write_report(course, TOPIC)
 
 
-def test_in_a_browser(tour, browser):
-    course, _ = tour
+def test_in_a_browser(sample, browser):
     for scheme, width in (("light", 1000), ("dark", 1000), ("light", 380)):
         context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
         for path in ("report/masks.html", "feedback/zanele/masks/03_masks.html"):
@@ -86,16 +85,13 @@ def test_in_a_browser(tour, browser):
             asked, said = [], []
             page.on("request", lambda request, asked=asked: asked.append(request.url))
             page.on("console", lambda message, said=said: said.append(message.text))
-            page.goto((course.path / path).as_uri())
+            page.goto((sample.path / path).as_uri())
             assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
             assert said == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            colours = page.evaluate(
-                "(s => [s.color, s.backgroundColor].map(c => c.match(/\\d+/g).slice(0, 3).reduce((a, b) => a + +b, 0)))"
-                "(getComputedStyle(document.body))"
-            )
-            assert abs(colours[0] - colours[1]) > 400, "ink and page are too close"
-            assert (colours[1] < 200) == (scheme == "dark")
+            style = page.evaluate("(s => [s.color, s.backgroundColor])(getComputedStyle(document.body))")
+            ink, paper = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in style)
+            assert abs(ink - paper) > 400 and (paper < 200) == (scheme == "dark")
             assert page.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 100)")
         context.close()
-    assert (course.path / "report" / "masks.png").read_bytes().startswith(b"\x89PNG")
+    assert (sample.path / "report" / "masks.png").read_bytes().startswith(b"\x89PNG")

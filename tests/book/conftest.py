@@ -24,7 +24,8 @@ def book(pytestconfig):
         return Path(built)
     out = pytestconfig.cache.mkdir("book")
     shutil.rmtree(out / "_build" / "html", ignore_errors=True)
-    command = [Path(sys.executable).parent / "jupyter-book", "build", ROOT, "--all", "-W", "-n", "--path-output", out]
+    builder = Path(sys.executable).parent / "jupyter-book"
+    command = [builder, "build", ROOT, "--all", "-W", "-n", "--path-output", out]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, f"The book does not build:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return out / "_build" / "html"
@@ -55,7 +56,7 @@ def windows(browser):
 
 @pytest.fixture
 def visit(windows, site):
-    """Opens a page, `visit("book/index.html", dark=True)`; no visit may fail, complain or ask another host."""
+    """Opens a page, `visit("book/index.html", dark=True)`; none may fail, complain or ask another host."""
     pages, problems = [], []
 
     def visit(path, width=1300, dark=False, origin=site):
