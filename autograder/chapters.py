@@ -250,4 +250,6 @@ def _check_given(path: Path, notebook: NotebookNode, lines: tuple[int, ...], top
         except KeyError:
             same = False
         if not same:
-            raise ChapterError(path, line, f"a given function must stand word for word in solutions/{topic}.py")
+            raise ChapterError(
+                path, line, f"a given function must stand word for word in solutions/{topic}.py"
+            )

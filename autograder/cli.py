@@ -109,6 +109,38 @@ def tour(topic: Topic, course: Where = HERE) -> None:
         _say(f"Open {_near(_report(topic, course))} to see how the class did.")
 
 
+@app.command()
+def check() -> None:
+    """Read all chapters and say what is wrong with the first that is, by file and line.
+
+    Example: autograder check
+    """
+    with _errors():
+        from autograder.chapters import chapter_paths, read_chapter
+
+        chapters = [read_chapter(path) for path in chapter_paths()]
+        exercises = sum(len(chapter.tasks) for chapter in chapters)
+        _say(f"Nothing is wrong with {len(chapters)} chapters and {exercises} exercises.")
+
+
+@app.command()
+def notebooks() -> None:
+    """Write the students' notebooks beside their chapters, where they have changed.
+
+    Example: autograder notebooks
+    """
+    with _errors():
+        from autograder.chapters import chapter_paths, read_chapter
+        from autograder.notebooks import student, student_path, write
+
+        for path in chapter_paths():
+            chapter = read_chapter(path)
+            written, text = student_path(chapter), write(student(chapter))
+            if not written.is_file() or written.read_text(encoding="utf-8") != text:
+                written.write_text(text, encoding="utf-8")
+                _say(f"{_near(written)} is new.")
+
+
 @app.command("list")
 def list_topics() -> None:
     """List the chapters that have exercises, with their points.

@@ -15,6 +15,7 @@ import sysconfig
 import warnings
 from pathlib import Path
 
+import nbgrader
 from nbgrader.api import Gradebook
 from nbgrader.converters import BaseConverter, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
@@ -38,7 +39,11 @@ configure(c)
 # c.Execute.timeout = 120                          # seconds that one cell may run
 # c.FeedbackPage.book_url = "https://example.org"  # where your class reads the book
 """
-TEMPLATES = Path(__file__).parent / "templates"
+# Ours come first: `feedback` is ours, `formgrade` is nbgrader's.
+TEMPLATES = [
+    str(Path(__file__).parent / "templates"),
+    str(Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"),
+]
 
 
 def configure(c: Config) -> None:
@@ -65,7 +70,7 @@ def configure(c: Config) -> None:
         "autograder.feedback_page.FeedbackPage",
     ]
     c.HTMLExporter.sanitize_html = True
-    c.HTMLExporter.extra_template_basedirs = [str(TEMPLATES)]
+    c.HTMLExporter.extra_template_basedirs = TEMPLATES
 
 
 class Course:
@@ -116,7 +121,9 @@ class Course:
         """The released notebook; CourseError where the topic has not been released."""
         path = self.path / "release" / topic / f"{chapter_path(topic).stem}.ipynb"
         if not path.is_file():
-            raise CourseError(f"{topic} has not been released here: run `autograder release {topic}` first")
+            raise CourseError(
+                f"the topic {topic} has not been released here: run `autograder release {topic}` first"
+            )
         return path
 
     def students(self, topic: str) -> list[str]:

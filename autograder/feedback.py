@@ -125,7 +125,7 @@ def as_html(feedback: Feedback, headline: bool = True) -> str:
         parts.append("<div>All right.</div>")
     if feedback.why_nothing:
         parts.append(f"<div>{html.escape(feedback.why_nothing)}</div>")
-    parts += [f'<div class="help">{marked(said)}</div>' for said in feedback.sentences]
+    parts += [f'<div class="advice">{marked(said)}</div>' for said in feedback.sentences]
     if not (verdict.passed or verdict.blank or feedback.person):
         rows = [
             f"<li>{_tick(f)} {html.escape(f.behaviour)} <em>({f.points} of {points(f.of)})</em></li>"

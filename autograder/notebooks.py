@@ -79,7 +79,7 @@ def source(chapter: Chapter) -> NotebookNode:
         tests = _cell_of(notebook, _grade_id(chapter, task, graded=True))
         tests.source += textwrap.dedent(f"""
             ### BEGIN HIDDEN TESTS
-            from autograder.execution import award
+            from autograder.award import award
             award("{chapter.topic}", "{task.name}", globals())
             ### END HIDDEN TESTS""")
     return notebook
@@ -91,20 +91,23 @@ def page(chapter: Chapter) -> NotebookNode:
     The solution itself is run in a cell that is not shown, so that all that follows really ran.
     """
     notebook = new_notebook(metadata=copy.deepcopy(chapter.notebook.metadata))
-    fingerprint = f"# Run with the code of {_fingerprint()}: outputs are cached until it changes."
-    notebook.cells.append(new_code_cell(fingerprint, metadata={"tags": ["remove-cell"]}))
+    notebook.cells.append(new_code_cell(fingerprint(), metadata={"tags": ["remove-cell"]}))
     stubs = {task.stub: task for task in chapter.tasks}
     for index, cell in enumerate(chapter.notebook.cells):
         cell = copy.deepcopy(cell)
         if index in stubs:
             name = stubs[index].name
-            box = f"```{{code-block}} python\n{cell.source}\n```\n\n:::{{dropdown}} Solution\n:icon: check\n\n"
+            box = (
+                f"```{{code-block}} python\n{cell.source}\n```\n\n:::{{dropdown}} Solution\n:icon: check\n\n"
+            )
             box += f"```{{literalinclude}} ../solutions/{chapter.topic}.py\n:pyobject: {name}\n```\n:::"
             notebook.cells.append(new_markdown_cell(box))
             cell.source = solution_source(chapter.topic, name)
             cell.metadata["tags"] = ["remove-cell"]
         elif "tests" in cell.metadata.get("tags", []):
             cell.metadata["tags"] = ["tests", "hide-input"]
+            prompts = {"code_prompt_show": "Show the tests", "code_prompt_hide": "Hide the tests"}
+            cell.metadata["mystnb"] = prompts
         notebook.cells.append(cell)
     return notebook
 
@@ -131,11 +134,12 @@ def imported_files() -> list[Path]:
     return sorted(p for room in rooms for p in room.rglob("*") if p.suffix in (".py", ".js", ".css", ".otf"))
 
 
-def _fingerprint() -> str:
+def fingerprint() -> str:
+    """A comment that changes with them: outputs of a page are cached by its code, and this is part of it."""
     digest = hashlib.sha256()
     for path in imported_files():
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return f"# run with {digest.hexdigest()[:16]}"
 
 
 def _finished(chapter: Chapter, cells: list[NotebookNode]) -> NotebookNode:

@@ -33,7 +33,7 @@ img { max-width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: top; }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
+.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .lost { color: var(--soft); } .flag td, .flag th { background: var(--flag); }
 .bar { display: inline-block; height: .7rem; margin-right: .5rem; background: var(--bar); }
 code { font-size: .95em; }

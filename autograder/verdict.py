@@ -128,5 +128,3 @@ def _same(one: object, other: object) -> bool:
     if isinstance(one, tuple | list) and type(one) is type(other):
         return len(one) == len(other) and all(map(_same, one, other))
     return type(one) is type(other) and (one is other or one == other)
-
-

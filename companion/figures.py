@@ -62,7 +62,9 @@ def draw_matrix(
     """
     values = matrix.detach().float().numpy()
     ax.imshow(values, cmap=WEIGHTS, vmin=0, vmax=1)
-    ax.set_xticks(range(len(columns)), columns, rotation=90)
+    ax.set_xticks(range(len(columns)), [_upright(name) for name in columns])
+    for tick in ax.get_xticklabels():
+        tick.set_rotation(90 if tick.get_text().isascii() else 0)
     ax.set_yticks(range(len(rows)), rows)
     ax.tick_params(length=0)
     ax.set_xticks([x - 0.5 for x in range(1, values.shape[1])], minor=True)
@@ -76,6 +78,11 @@ def draw_matrix(
             for x, value in enumerate(row):
                 ink = "white" if value > 0.55 else INK
                 ax.text(x, y, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=7)
+
+
+def _upright(name: str) -> str:
+    """A name as it stands under a column: Chinese from top to bottom, all else to be turned."""
+    return name if name.isascii() else "\n".join(name)
 
 
 def matrices(

@@ -1,1 +1,1 @@
-"""The reference implementation of the course: one module for each topic, named like its chapter."""
+"""The reference implementation: one module a topic, named like its chapter."""

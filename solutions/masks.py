@@ -46,7 +46,7 @@ def prefix_mask(
 ) -> Bool[Tensor, "batch 1 length length"]:
     """Let every position look at the prefix, at itself and at the past.
 
-    A prefix of 0 tokens gives the causal mask, one of `length` tokens an open one.
+    A prefix of 0 tokens gives the causal mask, one of `length` opens it all.
     Source: Liu et al. 2018; Raffel et al. 2020, figure 3.
     """
     position = torch.arange(length, device=prefix_lengths.device)

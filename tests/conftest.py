@@ -1,5 +1,7 @@
-"""What tests in several rooms share."""
+"""What tests in several rooms share: a browser, and the figures of the proof, printed at the end of a run."""
 
+import collections
+import json
 import os
 import shutil
 
@@ -29,3 +31,30 @@ def browser():
         browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
         yield browser
         browser.close()
+
+
+FIGURES = pytest.StashKey[collections.Counter]()
+
+
+@pytest.fixture
+def figures(request):
+    """What is counted while the checks are proved: `figures["known mistakes caught"] += 1`."""
+    return request.config.stash.setdefault(FIGURES, collections.Counter())
+
+
+def pytest_sessionfinish(session):
+    """Under pytest-xdist each worker hands its figures to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        counted = session.config.stash.get(FIGURES, collections.Counter())
+        session.config.workeroutput["figures"] = json.dumps(counted)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    counted = json.loads(getattr(node, "workeroutput", {}).get("figures", "{}"))
+    node.config.stash.setdefault(FIGURES, collections.Counter()).update(counted)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for what, count in sorted(config.stash.get(FIGURES, {}).items()):
+        terminalreporter.write_line(f"{count:5} {what}")

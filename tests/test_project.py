@@ -23,7 +23,11 @@ TRACKED = subprocess.run(
 
 def constraints():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return {Requirement(line).name.lower().replace("_", "-"): Requirement(line) for line in lines if line[:1] != "#"}
+    return {
+        Requirement(line).name.lower().replace("_", "-"): Requirement(line)
+        for line in lines
+        if line[:1] != "#"
+    }
 
 
 def ranges():
@@ -65,6 +69,7 @@ def imports_of(path):
             yield from (alias.name for alias in node.names)
 
 
+TEXT = {".css", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".txt", ".yml"}
 ROOMS = {"autograder", "book", "chapters", "companion", "solutions", "tests"}
 
 
@@ -82,7 +87,9 @@ def test_imports_go_one_way(room, allowed):
     for path in (ROOT / room).rglob("*.py"):
         for module in imports_of(path):
             if module.split(".")[0] in ROOMS:
-                assert any(module == name or module.startswith(f"{name}.") for name in allowed), f"{path}: {module}"
+                assert any(module == name or module.startswith(f"{name}.") for name in allowed), (
+                    f"{path}: {module}"
+                )
 
 
 def test_every_topic_has_its_four_files():
@@ -111,6 +118,9 @@ def test_no_large_files_and_no_paths_of_one_machine():
         if not path.is_file():
             continue
         assert path.stat().st_size < 4 * 2**20, f"{name} is larger than 4 MiB"
-        if path.suffix in {".py", ".md", ".yml", ".toml", ".txt", ".js", ".css", ".ipynb"} and "mathjax" not in name:
+        if (
+            path.suffix in {".py", ".md", ".yml", ".toml", ".txt", ".js", ".css", ".ipynb"}
+            and "mathjax" not in name
+        ):
             text = path.read_text(encoding="utf-8")
             assert not re.search(r"(?<![\w.])/(?:root|work|home/\w+)/", text), name

@@ -79,9 +79,7 @@ def difference(value: Any, expected: Tensor, types: bool = True) -> str | None:
     if value.shape != expected.shape:
         return f"its shape is {tuple(value.shape)}, not {tuple(expected.shape)}"
     tolerance = TOLERANCE.get(expected.dtype, 0.0)
-    same = torch.isclose(
-        value.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=True
-    )
+    same = torch.isclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
     if same.all():
         return None
     where = tuple((~same).nonzero()[0].tolist())

@@ -273,8 +273,8 @@ class DecoderMask(Exercise):
         return causal & (target_ids != pad_id)[:, None, :, None]
 
     @mistake(
-        "You hide the padding both as a key and as a query: the rows of padding are all False. It is the keys "
-        "that must be hidden; a padding query may look where it likes, nobody reads what it finds.",
+        "You hide the padding both as a key and as a query: the rows of padding are all False. It is the "
+        "keys that must be hidden; a padding query may look where it likes, nobody reads what it finds.",
         breaks=real_past,
     )
     def padding_as_both(target_ids, pad_id):
@@ -870,9 +870,9 @@ class MaskedSoftmax(Exercise):
         return weights.masked_fill(~mask, 0.0)
 
     @mistake(
-        "The weights of an empty row are zero, but its gradient is NaN: you replace the NaN after the softmax, "
-        "and on the way back 0 times NaN is NaN. Fill the scores with `masked_fill` (its gradient is 0 "
-        "where it filled) rather than adding -inf to them.",
+        "The weights of an empty row are zero, but its gradient is NaN: you replace the NaN after the "
+        "softmax, and on the way back 0 times NaN is NaN. Fill the scores with `masked_fill`, whose gradient "
+        "is 0 where it filled, rather than adding -inf to them.",
         breaks=gradient,
     )
     def nan_gradient(scores, mask):

@@ -17,22 +17,26 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from autograder.chapters import ChapterError, read_chapter  # noqa: E402
-from autograder.notebooks import imported_files, page  # noqa: E402
+from autograder.chapters import ChapterError, chapter_paths, read_chapter  # noqa: E402
+from autograder.notebooks import fingerprint, imported_files, page, student, write  # noqa: E402
 
 CHAPTER = re.compile(r"chapters/(\d\d)_")
 
 
 def show_chapter(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Replace a chapter's text by its page."""
+    """Replace a chapter's text by its page; have any page that runs code run again when the code changes."""
+    if not CHAPTER.match(docname) and "{code-cell}" not in source[0]:
+        return
+    for imported in imported_files():
+        app.env.note_dependency(str(imported))
     if CHAPTER.match(docname):
         path = Path(app.env.doc2path(docname))
         try:
             source[0] = jupytext.writes(page(read_chapter(path)), "md:myst")
         except ChapterError as error:
             sys.exit(f"\n{error}")  # the sentence alone: an exception would bring a traceback of the builder
-        for imported in imported_files():
-            app.env.note_dependency(str(imported))
+    else:
+        source[0] += f"\n```{{code-cell}}\n:tags: [remove-cell]\n{fingerprint()}\n```\n"
 
 
 def number_by_file(app: Sphinx, env: BuildEnvironment) -> list[str]:
@@ -54,15 +58,32 @@ def number_by_file(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return []
 
 
+def without_doubled_ids(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """sphinx-exercise gives the inside of every exercise the same id, which a page may hold once only."""
+    for section in doctree.findall(nodes.section):
+        section["ids"] = [name for name in section["ids"] if not name.startswith("exercise-content")]
+
+
 def without_thebe(app: Sphinx, config) -> None:
     """Take out sphinx-thebe, which Jupyter Book always loads: it names another host on every page."""
     for listeners in app.events.listeners.values():
         for listener in [one for one in listeners if one.handler.__module__ == "sphinx_thebe"]:
             app.disconnect(listener.id)
+    app.registry.css_files = [file for file in app.registry.css_files if file[0] != "sphinx-thebe.css"]
+
+
+def hand_out_notebooks(app: Sphinx, error: Exception | None) -> None:
+    """Let the download button give the student's notebook, not the page's, which holds the solutions."""
+    for path in [] if error else chapter_paths():
+        notebook = Path(app.outdir, "_sources", "chapters", f"{path.stem}.ipynb")
+        if notebook.exists():
+            notebook.write_text(write(student(read_chapter(path))), encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", without_thebe)
+    app.connect("build-finished", hand_out_notebooks)
     app.connect("source-read", show_chapter)
+    app.connect("doctree-resolved", without_doubled_ids)
     app.connect("env-get-updated", number_by_file, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

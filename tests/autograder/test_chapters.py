@@ -135,7 +135,7 @@ def test_an_exercise_without_a_solution_is_found(tmp_path, monkeypatch):
 
 
 def test_an_unknown_topic_is_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match="there is no chapter 'msks'; there is .*masks"):
+    with pytest.raises(ValueError, match=r"there is no chapter 'msks'; there is .*masks"):
         chapter_path("msks")
 
 

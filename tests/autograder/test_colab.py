@@ -56,7 +56,9 @@ def test_the_first_cell_installs_what_is_missing_and_the_notebook_runs(colab, pu
     assert student(chapter).cells[1].source.count("%pip install") == 1
     path = tmp_path / "notebook.ipynb"
     path.write_bytes(student_path(chapter).read_bytes())
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL", "PYTHON"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL", "PYTHON"))
+    }
     environment |= {
         "PATH": f"{colab.parent}:{os.environ['PATH']}",
         "GIT_CONFIG_COUNT": "1",
@@ -65,7 +67,8 @@ def test_the_first_cell_installs_what_is_missing_and_the_notebook_runs(colab, pu
     }
     code = (
         "import nbformat, sys; from nbclient import NotebookClient; path = sys.argv[1]; "
-        "notebook = nbformat.read(path, 4); NotebookClient(notebook, timeout=600, kernel_name='python3').execute(); "
+        "notebook = nbformat.read(path, 4); "
+        "NotebookClient(notebook, timeout=600, kernel_name='python3').execute(); "
         "nbformat.write(notebook, path)"
     )
     done = subprocess.run(
@@ -75,6 +78,8 @@ def test_the_first_cell_installs_what_is_missing_and_the_notebook_runs(colab, pu
     notebook = nbformat.read(path, 4)
     errors = {o.ename for cell in notebook.cells for o in cell.get("outputs", []) if o.output_type == "error"}
     assert errors == {"NotImplementedError", "RuntimeError"}
-    widgets = [o for c in notebook.cells for o in c.get("outputs", []) if "data" in o and "text/html" in o.data]
+    widgets = [
+        o for c in notebook.cells for o in c.get("outputs", []) if "data" in o and "text/html" in o.data
+    ]
     assert any("explorer" in output.data["text/html"] for output in widgets)
     assert sys.prefix not in str(colab)

@@ -1,7 +1,7 @@
 """The proof of the checks: known mistakes are caught and named, right answers in any style pass.
 
 Every test runs for every topic there is, so that a new chapter is proved by being there.
-The figures are printed at the end of a run (see conftest.py).
+The figures are printed at the end of a run (see tests/conftest.py).
 """
 
 import ast
@@ -186,7 +186,9 @@ def failing_line(chapter, task, implementation):
     return None
 
 
-@pytest.mark.parametrize(("chapter", "task"), VISIBLE, ids=lambda value: getattr(value, "name", None) or value.topic)
+@pytest.mark.parametrize(
+    ("chapter", "task"), VISIBLE, ids=lambda value: getattr(value, "name", None) or value.topic
+)
 def test_visible_tests_pass_right_answers_and_each_of_their_messages_is_seen(chapter, task, figures, capsys):
     exercise = task.specification
     ways = ways_of(chapter.topic)[task.name]

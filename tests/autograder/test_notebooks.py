@@ -94,8 +94,11 @@ def meant_to_raise(chapter):
 def test_nbgraders_source_runs_like_the_solution_and_gives_all_points(chapter, tmp_path):
     done = run(source(chapter), tmp_path)
     for task in chapter.tasks:
-        (cell,) = [c for c in done.cells if c.metadata.get("nbgrader", {}).get("grade_id", "").endswith(
-            f"-{task.name}-tests")]
+        (cell,) = [
+            c
+            for c in done.cells
+            if c.metadata.get("nbgrader", {}).get("grade_id", "").endswith(f"-{task.name}-tests")
+        ]
         (result,) = [o for o in cell.outputs if o.output_type == "execute_result"]
         assert float(result.data["text/plain"]) == task.specification.points()
 
