@@ -13,7 +13,7 @@ CODE := $(shell find autograder companion solutions -name '*.py' -o -name '*.js'
 BOOK := _config.yml _toc.yml $(wildcard book/*.md book/*.bib chapters/*.md book/_static/* book/extension/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: course book notebooks class test lint clean help
+.PHONY: course book notebooks class test lint pictures clean help
 
 course: book notebooks class
 	@echo
@@ -67,6 +67,10 @@ lint: .venv/.test
 
 test: lint
 	pytest -n 2 --dist loadscope
+
+# The README's picture, taken from the built book.
+pictures: _build/.book .venv/.test
+	@python book/pictures.py
 
 clean:
 	rm -rf .venv _build build course *.egg-info
