@@ -23,6 +23,7 @@ from autograder.exercises import exercises_of
 from autograder.feedback import read_notebook
 
 WORKERS = 2
+NEVER_STARTED = "Kernel died before replying to kernel_info"
 DAMAGED = "its cells are damaged: graded cells are missing, doubled or changed"
 
 
@@ -56,7 +57,7 @@ def grade_one(path: Path, topic: str, student: str) -> str:
     course = Course(path)
     try:
         _look_before(course, topic, student)
-        course.convert(Autograde, topic, student)
+        _autograde(course, topic, student)
         _look_after(course, topic, student)
     except Exception as error:
         _mark_for_a_person(course, topic, student, set(exercises_of(topic)))
@@ -65,6 +66,16 @@ def grade_one(path: Path, topic: str, student: str) -> str:
     if unsure:
         _mark_for_a_person(course, topic, student, unsure)
     return ""
+
+
+def _autograde(course: Course, topic: str, student: str) -> None:
+    """Run nbgrader's Autograde, again where the kernel did not start: its port may just have been taken."""
+    for tries_left in (2, 1, 0):
+        try:
+            return course.convert(Autograde, topic, student)
+        except RuntimeError as error:
+            if NEVER_STARTED not in str(error) or not tries_left:
+                raise
 
 
 def set_aside(course: Course, topic: str) -> dict[str, str]:

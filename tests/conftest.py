@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+from nbclient import NotebookClient
 
 # Small tensors: a second thread only waits, and on a busy machine it waits long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -31,6 +32,22 @@ def browser():
         browser = playwright.chromium.launch(executable_path=executable, args=list(QUIET))
         yield browser
         browser.close()
+
+
+def run_notebook(notebook, folder):
+    """Run a notebook in place, in a folder; again where the kernel's port was taken before it started."""
+    for tries_left in (2, 1, 0):
+        try:
+            resources = {"metadata": {"path": str(folder)}}
+            return NotebookClient(notebook, timeout=300, resources=resources).execute()
+        except RuntimeError as error:
+            if "Kernel died before replying to kernel_info" not in str(error) or not tries_left:
+                raise
+
+
+@pytest.fixture(scope="session")
+def run():
+    return run_notebook
 
 
 FIGURES = pytest.StashKey[collections.Counter]()

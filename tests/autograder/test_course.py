@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbgrader.converters import Autograde
 
-from autograder import notebooks
+from autograder import grading, notebooks
 from autograder.award import award
 from autograder.chapters import chapter_path, read_chapter
 from autograder.course import Course
@@ -314,3 +314,17 @@ def test_errors_say_what_to_do(tmp_path):
     empty = Course.made(tmp_path / "course")
     with pytest.raises(CourseError, match="autograder release masks"):
         empty.students(TOPIC)
+
+
+def test_a_kernel_that_did_not_start_is_started_again(sample, monkeypatch):
+    """Two kernels may be given the same port; that is nobody's fault, and nobody's grade."""
+    calls = []
+
+    def convert(self, converter, topic, student):
+        calls.append(student)
+        if len(calls) < 3:
+            raise RuntimeError(f"{grading.NEVER_STARTED}.")
+
+    monkeypatch.setattr(Course, "convert", convert)
+    assert grading.grade_one(sample.path, "masks", "aiko") == ""
+    assert calls == ["aiko"] * 3

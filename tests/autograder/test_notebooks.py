@@ -1,24 +1,15 @@
 """The views of a chapter: what is committed, what a student runs, what nbgrader reads."""
 
-import copy
 import re
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from autograder.chapters import chapter_paths, read_chapter
 from autograder.notebooks import page, solved, source, student, student_path, write
 
 CHAPTERS = [read_chapter(path) for path in chapter_paths()]
 by_topic = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.topic)
-
-
-def run(notebook, tmp_path, allow_errors=False):
-    notebook = copy.deepcopy(notebook)
-    resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=300, allow_errors=allow_errors, resources=resources).execute()
-    return notebook
 
 
 def outputs(notebook, kind):
@@ -64,14 +55,14 @@ def test_the_students_notebook_holds_no_solution(chapter):
 
 
 @by_topic
-def test_the_solved_notebook_runs_to_its_end_without_a_word_on_stderr(chapter, tmp_path):
+def test_the_solved_notebook_runs_to_its_end_without_a_word_on_stderr(chapter, tmp_path, run):
     done = run(solved(chapter), tmp_path)
     noise = [o.text for o in outputs(done, "stream") if o.name == "stderr"]
     assert not [text for text in noise if "Kernel is running over TCP" not in text]
 
 
 @by_topic
-def test_a_blank_notebook_runs_to_its_end_and_each_exercise_speaks_for_itself(chapter, tmp_path):
+def test_a_blank_notebook_runs_to_its_end_and_each_exercise_speaks_for_itself(chapter, tmp_path, run):
     """As "Run All" does it: cells that need an answer may fail, and only with the stub's own sentence."""
     done = run(student(chapter), tmp_path)
     errors = outputs(done, "error")
@@ -91,7 +82,7 @@ def meant_to_raise(chapter):
 
 
 @by_topic
-def test_nbgraders_source_runs_like_the_solution_and_gives_all_points(chapter, tmp_path):
+def test_nbgraders_source_runs_like_the_solution_and_gives_all_points(chapter, tmp_path, run):
     done = run(source(chapter), tmp_path)
     for task in chapter.tasks:
         (cell,) = [
