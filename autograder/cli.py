@@ -223,7 +223,10 @@ def _errors(topic: str | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         print("Stopped; what is graded stays graded, the same command goes on from here.", file=sys.stderr)
         raise typer.Exit(130) from None
-    except (ChapterError, CourseError) as error:
+    except ChapterError as error:  # begins with the file, as editors and terminals expect
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    except CourseError as error:
         sentence = str(error).strip()
         print(sentence[:1].upper() + sentence[1:] + ("" if sentence.endswith(".") else "."), file=sys.stderr)
         raise typer.Exit(1) from None

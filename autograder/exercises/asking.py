@@ -83,7 +83,7 @@ def difference(value: Any, expected: Tensor, types: bool = True) -> str | None:
     if same.all():
         return None
     where = tuple((~same).nonzero()[0].tolist())
-    found, wanted = _number(value[where]), _number(expected[where])
+    found, wanted = _in_words(value[where]), _in_words(expected[where])
     if found == wanted:
         found, wanted = f"{value[where].item():.12g}", f"{expected[where].item():.12g}"
     return f"at {where} it is {found}, not {wanted}"
@@ -200,6 +200,10 @@ def _rounded(item: Any) -> Any:
     if isinstance(item, list):
         return [_rounded(part) for part in item]
     return round(item, 3) if isinstance(item, float) else item
+
+
+def _in_words(item: Tensor) -> str:
+    return str(item.item()) if item.dtype == torch.bool else _number(item)
 
 
 def _number(item: Tensor) -> str:

@@ -131,7 +131,7 @@ class PaddingMask(Exercise):
     def padding(ask, draw):
         _paddings(ask, draw)
 
-    @behaviour("leaves its argument alone and stays on its device", points=1)
+    @behaviour("is right without changing its argument, and on any device", points=1)
     def neighbourly(ask, draw):
         _arguments_and_device(ask, draw)
 
@@ -231,7 +231,7 @@ class DecoderMask(Exercise):
     def real_past(ask, draw):
         _paddings(ask, draw)
 
-    @behaviour("leaves its argument alone and stays on its device", points=1)
+    @behaviour("is right without changing its argument, and on any device", points=1)
     def neighbourly(ask, draw):
         _arguments_and_device(ask, draw)
 
@@ -375,7 +375,7 @@ class MemoryMask(Exercise):
     def source(ask, draw):
         _paddings(ask, draw)
 
-    @behaviour("leaves its argument alone and stays on its device", points=1)
+    @behaviour("is right without changing its argument, and on any device", points=1)
     def neighbourly(ask, draw):
         _arguments_and_device(ask, draw)
 
@@ -487,7 +487,7 @@ class PrefixMask(Exercise):
         ask.same(torch.tensor([1, 0]), 1, types=False)
         ask.same(torch.tensor([0, 2, 0, 1]), 3, types=False)
 
-    @behaviour("stays on the device of its argument", points=1)
+    @behaviour("is right on any device", points=1)
     def neighbourly(ask, draw):
         lengths = torch.tensor([1, 4, 2])
         ask.keeps_arguments(lengths, 5)
@@ -621,7 +621,7 @@ class AdditiveMask(Exercise):
         ask.same(torch.tensor([[True, False], [True, True]]), torch.float16, types=False)
         ask.same(draw.mask(3, 4), torch.bfloat16, types=False)
 
-    @behaviour("leaves the mask alone and stays on its device", points=1)
+    @behaviour("is right without changing the mask, and on any device", points=1)
     def neighbourly(ask, draw):
         mask = draw.mask(3, 4)
         ask.keeps_arguments(mask, torch.float32)
@@ -754,7 +754,7 @@ class MaskedSoftmax(Exercise):
         large = torch.tensor([[0.5, 1000.0, 1.0]])
         ask.same_gradient(large, torch.tensor([[True, False, True]]), upstream=draw.scores(1, 3))
 
-    @behaviour("leaves its arguments alone and stays on their device", points=1)
+    @behaviour("is right without changing its arguments, and on any device", points=1)
     def neighbourly(ask, draw):
         scores, mask = draw.scores(2, 3, 4, 5), draw.mask(2, 1, 4, 5)
         mask[0, 0, 1] = False

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import autograder.chapters
 import autograder.sample_class
 
 COMMANDS = ("release", "grade", "feedback", "report", "sample-class", "tour")
@@ -89,3 +90,17 @@ def assert_one_sentence(done, beginning: str) -> None:
     errors = done.stderr.replace("Without feedback", "")
     assert beginning in errors
     assert errors.count("\n") == 1 and errors.strip().endswith(".")
+
+
+def test_check_names_file_and_line_of_what_is_wrong(tmp_path, command, monkeypatch):
+    assert command("check").exit_code == 0
+    text = autograder.chapters.chapter_path("masks").read_text(encoding="utf-8")
+    wrong = tmp_path / "03_masks.md"
+    wrong.write_text(text.replace("5 minutes · 3 points", "5 minutes · 4 points", 1), encoding="utf-8")
+    monkeypatch.setattr(autograder.chapters, "CHAPTERS", tmp_path)
+    done = command("check")
+    line = text[: text.index(":::{exercise-start} Only the past")].count("\n") + 1
+    assert done.exit_code == 1
+    sentence = f"{wrong}:{line}: the text of causal_mask says 4 points, in fact it has 3"
+    assert done.output.splitlines() == [sentence]
+    assert not (tmp_path / "03_masks.ipynb").exists()
