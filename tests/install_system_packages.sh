@@ -5,7 +5,7 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 command -v bwrap >/dev/null || missing="$missing bubblewrap"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing$missing with apt-get"
+    echo "Installing $missing with apt-get"
     # shellcheck disable=SC2086
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 else
