@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
 
 TOPICS := $(shell ls chapters | sed -n 's/^[0-9][0-9]_\(.*\)\.md$$/\1/p')
-CODE := $(shell find autograder companion solutions -name '*.py' -o -name '*.js' -o -name '*.css' -o -name '*.html')
+CODE := $(shell find autograder companion solutions -name '*.py' -o -name '*.js' -o -name '*.css' -o -name '*.j2' -o -name '*.otf')
 BOOK := _config.yml _toc.yml $(wildcard book/*.md book/*.bib chapters/*.md book/_static/* book/extension/*.py)
 
 .DELETE_ON_ERROR:
@@ -24,6 +24,7 @@ help:
 	@echo "make course   the book, the students' notebooks and a graded class of samples"
 	@echo "make book     the book alone, in _build/html"
 	@echo "make test     lint and all tests"
+	@echo "make pictures the README's picture, taken from the built book"
 	@echo "make clean    remove what was made, the environment too"
 
 # torch first and by its exact version: left to another package's requirement, pip may take another build of it.

@@ -1,7 +1,7 @@
 """Running a submission as nbgrader does, except that the grade of an exercise is never left to its cell.
 
-`Execute` takes the place of nbgrader's own (see `course.configure`). `award` is imported from here by the
-hidden line of a test cell, which is what stock nbgrader runs.
+`Execute` takes the place of nbgrader's own (see `course.configure`). Stock nbgrader runs the hidden line of a
+test cell instead, which calls `award` itself.
 """
 
 import ast
@@ -16,13 +16,10 @@ from nbgrader import preprocessors
 from nbgrader.api import Gradebook
 from traitlets import Unicode
 
-from autograder.award import award
 from autograder.exercises import exercises_of
 from autograder.exercises.specification import Exercise
 from autograder.feedback import Feedback, read
 from autograder.verdict import Finding, Verdict
-
-__all__ = ["CheckingFailed", "Execute", "award", "seed_of"]
 
 HIDDEN = re.compile(r'^award\("(\w+)", "(\w+)", globals\(\)\)$', re.MULTILINE)
 TIME_IS_UP = "CellTimeoutError"

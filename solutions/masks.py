@@ -2,7 +2,8 @@
 
 One convention holds throughout the course: a mask is boolean, True means "may
 look", and it broadcasts to (batch, heads, query, key). A query that may look
-nowhere gets weights of zero. Devices and types are those of the arguments.
+nowhere gets weights of zero. Masks are on the device of the tensor they are
+made from; `causal_mask`, made from a number, is on the default device.
 """
 
 import torch

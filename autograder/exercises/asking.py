@@ -112,26 +112,18 @@ class Ask:
 
     def same(self, *arguments, types: bool = True) -> None:
         """The answer equals the reference in type, shape and values."""
-        value = self.outcome(*arguments).value
-        call = Call(self.exercise.name, arguments)
-        expected = self.reference.ask(call).value
-        if message := difference(value, expected, types):
-            raise Wrong(message, show(call, value, expected))
+        self._compared(arguments, types)
 
     def same_kind(self, *arguments) -> None:
         """The answer equals the reference in type and shape."""
-        value = self.outcome(*arguments).value
-        call = Call(self.exercise.name, arguments)
-        expected = self.reference.ask(call).value
+        call, value, expected = self._answered(arguments)
         if isinstance(value, Tensor) and (value.dtype, value.shape) == (expected.dtype, expected.shape):
             return
         raise Wrong(difference(value, expected), show(call, value, expected))
 
     def nothing_where_hidden(self, scores: Tensor, mask: Tensor) -> None:
         """The answer is zero to the last bit where the mask is False."""
-        value = self.outcome(scores, mask).value
-        call = Call(self.exercise.name, (scores, mask))
-        expected = self.reference.ask(call).value
+        call, value, expected = self._answered((scores, mask))
         if not isinstance(value, Tensor) or value.shape != expected.shape:
             raise Wrong(difference(value, expected), show(call, value, expected))
         if (value[~mask.expand(value.shape)] != 0).any():
@@ -147,11 +139,8 @@ class Ask:
 
     def keeps_arguments(self, *arguments) -> None:
         """The answer is right in value, and leaves its arguments as they were."""
-        outcome = self.outcome(*arguments)
-        call = Call(self.exercise.name, arguments)
-        expected = self.reference.ask(call).value
-        if message := difference(outcome.value, expected, types=False):
-            raise Wrong(message, show(call, outcome.value, expected))
+        call = self._compared(arguments, types=False)
+        _, outcome = self.asked[-1]
         for before, after in zip(arguments, outcome.arguments, strict=True):
             if isinstance(before, Tensor) and not torch.equal(before, after):
                 raise Wrong("it changes the tensor it was given", show(call, after, before))
@@ -163,6 +152,18 @@ class Ask:
         self.asked.append((call, outcome))
         if outcome.device == "other":
             raise Wrong("with its input on a GPU it makes tensors on the CPU", show_call(call))
+
+    def _answered(self, arguments: tuple) -> tuple[Call, Any, Tensor]:
+        """The call, the value the answer gives, and the one the reference gives."""
+        value = self.outcome(*arguments).value
+        call = Call(self.exercise.name, arguments)
+        return call, value, self.reference.ask(call).value
+
+    def _compared(self, arguments: tuple, types: bool) -> Call:
+        call, value, expected = self._answered(arguments)
+        if message := difference(value, expected, types):
+            raise Wrong(message, show(call, value, expected))
+        return call
 
 
 def show(call: Call, value: Any, expected: Tensor) -> str:

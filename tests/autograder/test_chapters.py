@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.chapters import ChapterError, chapter_path, read_chapter
+from autograder.chapters import ChapterError, chapter_path, chapter_paths, read_chapter
 
 MASKS = chapter_path("masks")
 TEXT = MASKS.read_text(encoding="utf-8")
@@ -139,7 +139,7 @@ def test_an_unknown_topic_is_answered_with_the_known_ones():
         chapter_path("msks")
 
 
-@pytest.mark.parametrize("path", [MASKS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", chapter_paths(), ids=lambda path: path.stem)
 def test_code_fits_the_page_and_cells_are_short(path):
     chapter = read_chapter(path)
     code = [cell.source for cell in chapter.notebook.cells if cell.cell_type == "code"]

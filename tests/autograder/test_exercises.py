@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from autograder.answers import ways_of
-from autograder.chapters import ROOT, chapter_paths, read_chapter
+from autograder.chapters import chapter_paths, read_chapter
 from autograder.exercises import exercises_of
 from autograder.exercises.namespace import Near
 from autograder.verdict import judge
@@ -206,7 +206,3 @@ def test_visible_tests_pass_right_answers_and_each_of_their_messages_is_seen(cha
     )
     figures["known mistakes caught by visible tests alone"] += caught
     figures["messages of visible tests seen"] += len(asserts)
-
-
-def test_the_strangers_answers_are_data_not_code():
-    assert all(path.suffix == ".json" for path in (ROOT / "tests/autograder/strangers").iterdir())
