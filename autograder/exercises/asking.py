@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.exercises.namespace import Call, Foreign, Namespace, Near, Outcome, plain
+from autograder.exercises.namespace import Call, Forbidden, Foreign, Namespace, Near, Outcome, plain
 from autograder.exercises.specification import Exercise
+
+LONGEST_MESSAGE, LONGEST_EXAMPLE = 500, 2000
 
 
 class Wrong(Exception):
@@ -15,8 +17,8 @@ class Wrong(Exception):
 
     def __init__(self, message: str, example: str = ""):
         super().__init__(message)
-        self.message = message
-        self.example = example
+        self.message = _clipped(message, LONGEST_MESSAGE)
+        self.example = _clipped(example, LONGEST_EXAMPLE)
 
 
 class Blank(Exception):
@@ -92,21 +94,23 @@ def difference(value: Any, expected: Tensor, types: bool = True) -> str | None:
 class Ask:
     """Questions to one student's function, each held against the reference. All are remembered."""
 
-    def __init__(self, exercise: type[Exercise], namespace: Namespace):
+    def __init__(self, exercise: type[Exercise], namespace: Namespace, reference: Namespace | None = None):
         self.exercise = exercise
         self.namespace = namespace
-        self.reference = Near({exercise.name: exercise.reference()})
+        self.reference = reference or Near({exercise.name: exercise.reference()})
         self.asked: list[tuple[Call, Outcome]] = []
 
     def outcome(self, *arguments, **how) -> Outcome:
         """Put one question; an error the answer raises is `Wrong`, the stub's own is `Blank`."""
-        call = Call(self.exercise.name, plain(arguments), **how)
+        call = Call(self.exercise.name, plain(arguments), forbidden=self.exercise.forbidden, **how)
         outcome = self.namespace.ask(call)
         self.asked.append((call, outcome))
         if outcome.error:
             kind, message = outcome.error
             if kind == "NotImplementedError":
                 raise Blank(message)
+            if kind in (Forbidden.__name__, "Stopped"):
+                raise Wrong(_first_line(message), show_call(call))
             raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
         return outcome
 
@@ -131,18 +135,20 @@ class Ask:
 
     def same_gradient(self, *arguments, upstream: Tensor) -> None:
         """The answer's gradients with respect to its floating arguments equal the reference's."""
-        outcome = self.outcome(*arguments, upstream=upstream)
+        found = self.outcome(*arguments, upstream=upstream).gradients
         call = Call(self.exercise.name, arguments, upstream=upstream)
-        for gradient, expected in zip(outcome.gradients, self.reference.ask(call).gradients, strict=True):
+        expected_ones = self.reference.ask(call).gradients
+        for gradient, expected in zip((*found, *[None] * len(expected_ones)), expected_ones, strict=False):
             if message := difference(gradient, expected):
                 raise Wrong(f"in its gradient, {message}", show(call, gradient, expected))
 
     def keeps_arguments(self, *arguments) -> None:
         """The answer is right in value, and leaves its arguments as they were."""
-        call = self._compared(arguments, types=False)
+        call = self._compared(arguments, types=False, watched=True)
         _, outcome = self.asked[-1]
-        for before, after in zip(arguments, outcome.arguments, strict=True):
-            if isinstance(before, Tensor) and not torch.equal(before, after):
+        kept = (*outcome.arguments, *[None] * len(arguments))
+        for before, after in zip(arguments, kept, strict=False):
+            if isinstance(before, Tensor) and difference(after, before):
                 raise Wrong("it changes the tensor it was given", show(call, after, before))
 
     def follows_device(self, *arguments) -> None:
@@ -150,17 +156,19 @@ class Ask:
         call = Call(self.exercise.name, arguments, elsewhere=True)
         outcome = self.namespace.ask(call)
         self.asked.append((call, outcome))
+        if outcome.error:
+            raise Wrong(f"it raises {outcome.error[0]}: {_first_line(outcome.error[1])}", show_call(call))
         if outcome.device == "other":
             raise Wrong("with its input on a GPU it makes tensors on the CPU", show_call(call))
 
-    def _answered(self, arguments: tuple) -> tuple[Call, Any, Tensor]:
+    def _answered(self, arguments: tuple, **how) -> tuple[Call, Any, Tensor]:
         """The call, the value the answer gives, and the one the reference gives."""
-        value = self.outcome(*arguments).value
+        value = self.outcome(*arguments, **how).value
         call = Call(self.exercise.name, arguments)
         return call, value, self.reference.ask(call).value
 
-    def _compared(self, arguments: tuple, types: bool) -> Call:
-        call, value, expected = self._answered(arguments)
+    def _compared(self, arguments: tuple, types: bool, **how) -> Call:
+        call, value, expected = self._answered(arguments, **how)
         if message := difference(value, expected, types):
             raise Wrong(message, show(call, value, expected))
         return call
@@ -183,8 +191,10 @@ def show_value(value: Any) -> str:
     if not isinstance(value, Tensor):
         return repr(value)
     head = f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-    if value.numel() > 160 or value.dim() == 0 or 0 in value.shape:
-        return head if value.numel() > 160 else f"{head} {value.tolist()}"
+    if value.numel() > 160 or value.numel() == 0:
+        return head
+    if value.dim() == 0:
+        return f"{head} {value.item()}"
     rows = [" ".join(_number(item) for item in row) for row in value.reshape(-1, value.shape[-1])]
     return "\n".join([head, *rows])
 
@@ -211,6 +221,10 @@ def _number(item: Tensor) -> str:
     if item.dtype == torch.bool:
         return "■" if item else "·"
     return f"{item.item():.4g}"
+
+
+def _clipped(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + " … and so on"
 
 
 def _first_line(message: str) -> str:

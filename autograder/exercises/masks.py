@@ -706,6 +706,7 @@ class AdditiveMask(Exercise):
 class MaskedSoftmax(Exercise):
     name = "masked_softmax"
     solutions = solutions.masks
+    forbidden = ("scaled_dot_product",)
 
     @behaviour("gives weights of the shape and type of the scores", points=1)
     def convention(ask, draw):

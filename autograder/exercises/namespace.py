@@ -1,17 +1,33 @@
-"""Asking a student's functions a question, wherever they live.
+"""Asking a student's functions and modules a question, wherever they live.
 
-A check never holds a student's function. It puts a `Call` to a `Namespace` and reads the `Outcome`,
-plain tensors and numbers. `Near` answers from a dictionary in this process; a namespace behind a
-wall answers the same calls over a wire, and no check can tell the difference.
+A check never holds what a student wrote. It puts a `Call` to a `Namespace` and reads the `Outcome`,
+plain tensors and numbers. `Near` answers from a dictionary in this process; behind the sandbox's
+wall the same `Near` answers over a wire, and no check can tell the difference.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorDeviceMismatchError, FakeTensorMode
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+@dataclass(frozen=True)
+class Step:
+    """A method called on what a `Call` has built. `training` sets the module's mode first."""
+
+    method: str = "__call__"
+    arguments: tuple = ()
+    keywords: dict = field(default_factory=dict)
+    upstream: Tensor | None = None
+    watched: bool = False
+    training: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -19,21 +35,34 @@ class Call:
     """A question: call `name` with `arguments`, and report what comes back.
 
     With `upstream`, the result is back-propagated from this gradient to every floating argument.
+    With `watched`, what has become of the arguments is reported too.
     With `elsewhere`, the tensors are shapes on a second, pretended device, and only the device of the
     result is reported: what takes its device from nowhere gives itself away without a GPU.
+    A library function whose name begins as one of `forbidden` raises while the question is answered.
+
+    With `steps`, `name` is a class. It is built, given `weights` (a state dictionary) where there are
+    any, and each step is a question to the object. It never leaves its process: its initial weights and
+    the outcomes of the steps do.
     """
 
     name: str
-    arguments: tuple
+    arguments: tuple = ()
+    keywords: dict = field(default_factory=dict)
     upstream: Tensor | None = None
+    watched: bool = False
     elsewhere: bool = False
+    forbidden: tuple[str, ...] = ()
+    weights: dict[str, Tensor] | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
 class Outcome:
     """An answer: the value returned, or the error raised, and what became of the arguments.
 
-    `device` is "input" or "other" for a call made `elsewhere`, None where it cannot be told.
+    `gradients` has one tensor for each floating argument and, after a step of a module, a dictionary of
+    its parameters' gradients. `device` is "input" or "other" for a call made `elsewhere`, None where it
+    cannot be told. `steps` holds an outcome for each step that was reached.
     """
 
     value: Any = None
@@ -41,6 +70,7 @@ class Outcome:
     arguments: tuple = ()
     gradients: tuple = ()
     device: str | None = None
+    steps: tuple["Outcome", ...] = ()
 
 
 class Namespace(Protocol):
@@ -58,6 +88,10 @@ class Foreign:
     kind: str
 
 
+class Forbidden(Exception):
+    """An answer calls the library function that the exercise asks for."""
+
+
 def plain(value: Any) -> Any:
     """The value as it may cross a wall: tensors detached, containers copied, anything else by name."""
     if isinstance(value, Tensor):
@@ -66,7 +100,23 @@ def plain(value: Any) -> Any:
         return value
     if type(value) in (list, tuple):
         return type(value)(plain(item) for item in value)
+    if type(value) is dict:
+        return {plain(key): plain(item) for key, item in value.items()}
     return Foreign(type(value).__name__)
+
+
+def fingerprint(value: Any) -> Hashable:
+    """What two questions have in common exactly if they are the same, to the last bit of their tensors."""
+    if isinstance(value, Tensor):
+        numbers = value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+        return value.dtype, tuple(value.shape), numbers
+    if isinstance(value, list | tuple):
+        return type(value).__name__, *map(fingerprint, value)
+    if isinstance(value, dict):
+        return "dict", *((key, fingerprint(item)) for key, item in value.items())
+    if isinstance(value, Call | Step):
+        return type(value).__name__, *map(fingerprint, vars(value).values())
+    return type(value).__name__, str(value)
 
 
 class Near:
@@ -80,34 +130,172 @@ class Near:
 
     def ask(self, call: Call) -> Outcome:
         try:
-            return self._elsewhere(call) if call.elsewhere else self._here(call)
+            if call.elsewhere:
+                return self._elsewhere(call)
+            return self._built(call) if call.steps else self._called(call)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever an answer raises, a SystemExit too, is its outcome
-            return Outcome(error=(type(error).__name__, str(error)))
+            return Outcome(error=_described(error))
 
-    def _here(self, call: Call) -> Outcome:
-        arguments = plain(call.arguments)
-        if call.upstream is None:
-            value = self.names[call.name](*arguments)
-            return Outcome(value=plain(value), arguments=plain(arguments))
-        leaves = [a.requires_grad_() for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
-        with torch.enable_grad():
-            value = self.names[call.name](*[a.clone() if isinstance(a, Tensor) else a for a in arguments])
-            gradients = torch.autograd.grad(value, leaves, call.upstream, materialize_grads=True)
-        return Outcome(value=plain(value), gradients=plain(gradients))
+    def _called(self, call: Call) -> Outcome:
+        return _answered(_without(call.forbidden, self.names[call.name]), call)
+
+    def _built(self, call: Call) -> Outcome:
+        built = self.names[call.name](*plain(call.arguments), **plain(call.keywords))
+        weights = dict(built.state_dict()) if isinstance(built, nn.Module) else None
+        before = plain(weights)
+        if call.weights is not None:
+            built.load_state_dict(plain(call.weights))
+        outcomes = []
+        for step in call.steps:
+            try:
+                if step.training is not None:
+                    built.train(step.training)
+                method = built if step.method == "__call__" else getattr(built, step.method)
+                parameters = dict(built.named_parameters()) if isinstance(built, nn.Module) else {}
+                outcomes.append(_answered(_without(call.forbidden, method), step, parameters))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                outcomes.append(Outcome(error=_described(error)))
+                break
+        return Outcome(value=before, steps=tuple(outcomes))
 
     def _elsewhere(self, call: Call) -> Outcome:
-        with FakeTensorMode():
-            arguments = [
-                torch.empty(a.shape, dtype=a.dtype, device="meta") if isinstance(a, Tensor) else a
-                for a in call.arguments
-            ]
-            try:
+        arguments = [
+            torch.empty(a.shape, dtype=a.dtype, device="meta") if isinstance(a, Tensor) else a
+            for a in call.arguments
+        ]
+        try:
+            with _TwoDevices():
                 value = self.names[call.name](*arguments)
-            except Exception as error:  # most often it reads values, and there are none
-                mixes = isinstance(error, FakeTensorDeviceMismatchError) or "same device" in str(error)
-                return Outcome(device="other" if mixes else None)
-            if not isinstance(value, Tensor):
-                return Outcome()
-            return Outcome(device="input" if value.device.type == "meta" else "other")
+        except _MixedDevices:
+            return Outcome(device="other")
+        except Exception as error:
+            if "meta" in str(error).lower():
+                return Outcome()  # it reads values, and there are none
+            return Outcome(error=_described(error))
+        if not isinstance(value, Tensor):
+            return Outcome()
+        return Outcome(device="input" if value.device.type == "meta" else "other")
+
+
+class _MixedDevices(Exception):
+    """An operator was given tensors of two devices."""
+
+
+class _TwoDevices(TorchDispatchMode):
+    """Treats `meta`, whose tensors have no values, as the second device that a GPU would be."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        if function is torch.ops.aten._to_copy.default and kwargs.get("device") == torch.device("cpu"):
+            return torch.zeros(tensors[0].shape, dtype=kwargs.get("dtype") or tensors[0].dtype)
+        if function is torch.ops.aten.copy_.default and tensors[0].device.type == "cpu":
+            return tensors[0]  # without values there is nothing to copy
+        if len({tensor.device for tensor in tensors if tensor.dim()}) > 1 and function not in COPIES:
+            raise _MixedDevices
+        return function(*args, **kwargs)
+
+
+COPIES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+
+
+def _answered(
+    function: Callable, asked: Call | Step, parameters: Mapping[str, Tensor] | None = None
+) -> Outcome:
+    """Call a function as asked, back-propagating where an upstream gradient is given."""
+    arguments, keywords = plain(asked.arguments), plain(asked.keywords)
+    if asked.upstream is None:
+        value = function(*arguments, **keywords)
+        return Outcome(value=plain(value), arguments=plain(arguments) if asked.watched else ())
+    leaves = [a.requires_grad_() for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
+    names = list(parameters or {})
+    inputs = [*leaves, *[parameters[name] for name in names]]
+    with torch.enable_grad():
+        value = function(*[a.clone() if isinstance(a, Tensor) else a for a in arguments], **keywords)
+        found = plain(torch.autograd.grad(value, inputs, asked.upstream, materialize_grads=True))
+    gradients = found[: len(leaves)]
+    if parameters is not None:
+        gradients = (*gradients, dict(zip(names, found[len(leaves) :], strict=True)))
+    return Outcome(value=plain(value), gradients=gradients)
+
+
+def _described(error: BaseException) -> tuple[str, str]:
+    try:
+        return type(error).__name__, str(error)[:2000]
+    except Exception:  # an error of its own making may fail to speak
+        return type(error).__name__, ""
+
+
+_refused: list[str] = []
+
+
+def guard(names: Iterable[str]) -> None:
+    """Let library functions that begin so ask whether they may be called, whoever calls them."""
+    for module in (torch, nn.functional, torch._C._nn):
+        for name in [name for name in dir(module) if name.lstrip("_").startswith(tuple(names))]:
+            setattr(module, name, _guarded(name.lstrip("_"), getattr(module, name)))
+    for operator in torch._C._dispatch_get_all_op_names():
+        name = operator.partition("::")[2].partition(".")[0]
+        if operator.startswith("aten::") and name.lstrip("_").startswith(tuple(names)):
+            setattr(torch.ops.aten, name, _guarded(name.lstrip("_"), getattr(torch.ops.aten, name)))
+
+
+def _guarded(name: str, function: Callable) -> Callable:
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
+    def asking(*arguments, **keywords):
+        _refuse(name, tuple(_refused))
+        return function(*arguments, **keywords)
+
+    return asking
+
+
+def _without(names: tuple[str, ...], function: Callable) -> Callable:
+    """The function, for which library functions that begin so raise."""
+    if not names:
+        return function
+
+    def called(*arguments, **keywords):
+        with _forbidding(names):
+            return function(*arguments, **keywords)
+
+    return called
+
+
+@contextmanager
+def _forbidding(names: tuple[str, ...]) -> Iterator[None]:
+    """Let these library functions raise, called by their public name or by what they are made of."""
+    _refused[:] = names
+    try:
+        with _ForbiddingFunctions(names), _ForbiddingOperators(names):
+            yield
+    finally:
+        _refused.clear()
+
+
+class _ForbiddingFunctions(TorchFunctionMode):
+    def __init__(self, names: tuple[str, ...]):
+        super().__init__()
+        self.names = names
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        _refuse(getattr(function, "__name__", ""), self.names)
+        return function(*args, **(kwargs or {}))
+
+
+class _ForbiddingOperators(TorchDispatchMode):
+    def __init__(self, names: tuple[str, ...]):
+        super().__init__()
+        self.names = names
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        _refuse(function.overloadpacket.__name__.lstrip("_"), self.names)
+        return function(*args, **(kwargs or {}))
+
+
+def _refuse(found: str, names: tuple[str, ...]) -> None:
+    if any(found.startswith(name) for name in names):
+        raise Forbidden(f"{found} is what this exercise asks you to write: do without it")

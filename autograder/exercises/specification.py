@@ -63,12 +63,14 @@ class Exercise:
     """What an answer must do. Subclasses say it in their bodies; the class itself is the value.
 
     `name` is the public name the student defines, `solutions` the module that defines it rightly,
-    `builds_on` the earlier exercises of the chapter that an answer is likely to call.
+    `builds_on` the earlier exercises of the chapter that an answer is likely to call, `forbidden` how
+    the names of library functions begin that an answer must do without.
     """
 
     name: str
     solutions: ModuleType
     builds_on: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
     behaviours: tuple[Behaviour, ...]
     mistakes: tuple[Mistake, ...]
 
