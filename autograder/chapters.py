@@ -1,16 +1,20 @@
 """Reading a chapter: its cells, its exercises, and whatever is wrong with them, by file and line."""
 
+from __future__ import annotations
+
 import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from jupytext.myst import MystMetadataParsingError, myst_to_notebook
-from nbformat import NotebookNode
 
 from autograder.exercises import exercises_of
 from autograder.exercises.specification import Exercise
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -81,6 +85,8 @@ def read_chapter(path: Path) -> Chapter:
     no solution, no points or another signature than its solution, points in the prose are not those
     in fact, a given function differs from its solution, or a later chapter's solution is imported.
     """
+    from jupytext.myst import MystMetadataParsingError, myst_to_notebook  # slow to load, and seldom needed
+
     text = path.read_text(encoding="utf-8")
     _check_front_matter(path, text)
     try:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from autograder.errors import CourseError
+from autograder.text import safe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,20 +41,55 @@ def release(topic: Topic, course: Where = HERE) -> None:
 
 
 @app.command()
+def collect(
+    topic: Topic,
+    source: Annotated[
+        Path, typer.Argument(help="A folder, a zip archive, or nbgrader's exchange.", show_default=False)
+    ],
+    course: Where = HERE,
+) -> None:
+    """Bring in what students handed in: from Moodle, Canvas, nbgrader's exchange, a folder or an archive.
+
+    Example: autograder collect masks downloads.zip
+
+    The same again changes nothing, a newer submission takes the place of an older one, which is kept in
+    superseded/, and what cannot be understood is listed with the reason. Stopped at any moment, the same
+    command goes on where it was.
+    """
+    with _errors(topic):
+        _collect(topic, source, course)
+        _say(f"Next: autograder grade {topic} --course {course}")
+
+
+@app.command()
 def grade(
     topic: Topic,
     course: Where = HERE,
     force: Annotated[bool, typer.Option("--force", help="Grade everybody anew.")] = False,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=0, help="How many at a time; 0 leaves one processor to the writer."),
+    ] = 0,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="The address of a Dask cluster that is to do the work.")
+    ] = "",
+    unprotected: Annotated[
+        bool, typer.Option("--unprotected", help="Run notebooks as stock nbgrader does, without a wall.")
+    ] = False,
 ) -> None:
-    """Grade all submissions with nbgrader, two at a time, and show the points.
+    """Grade all submissions behind a wall, and write the points into nbgrader's gradebook.
 
     Example: autograder grade masks --force
 
     Who has been graded and has handed in nothing new is skipped. A submission that cannot be graded
-    never stops the others and never gets a zero: it is marked for a person, with the reason.
+    never stops the others and never gets a zero: it is marked for a person, with the reason. Stopped at
+    any moment, the same command goes on where it was.
     """
     with _errors(topic):
-        _grade(topic, course, force)
+        if unprotected:
+            _grade_unprotected(topic, course)
+        else:
+            _grade(topic, course, force, workers, scheduler)
         _say(f"Next: autograder feedback {topic} --course {course}")
 
 
@@ -78,6 +114,40 @@ def report(topic: Topic, course: Where = HERE) -> None:
     """
     with _errors(topic):
         _say(f"Open {_near(_report(topic, course))} to see how the class did.")
+
+
+@app.command()
+def export(
+    topic: Topic,
+    course: Where = HERE,
+    to: Annotated[str, typer.Option("--to", help="csv for any spreadsheet, canvas or moodle.")] = "csv",
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            "--roster", help="The gradebook, or Moodle's grading worksheet, as the LMS exported it."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option("--column", help="The assignment's column in it, if it is not called like the topic."),
+    ] = None,
+) -> None:
+    """Write everybody's points as a CSV file: for a spreadsheet, or to be imported by Canvas or Moodle.
+
+    Example: autograder export masks --to canvas --roster grades.csv
+
+    Who has no points never gets a zero. With a roster, everybody keeps the row that they have there.
+    """
+    with _errors(topic):
+        from autograder.course import Course
+        from autograder.export import export as write
+
+        path, unmatched, without = write(Course.opened(course), topic, to, roster, column)
+        if unmatched:
+            _say(f"Not clearly one person in the roster: {', '.join(unmatched)}.", style="yellow")
+        if without:
+            _say(f"Without points: {', '.join(without)}.", style="yellow")
+        _say(f"{_near(path)} is ready.")
 
 
 @app.command()
@@ -107,6 +177,40 @@ def tour(topic: Topic, course: Where = HERE) -> None:
         pages = _feedback(topic, course)
         _say(f"A student reads, for example, {_near(pages[-1])}")
         _say(f"Open {_near(_report(topic, course))} to see how the class did.")
+
+
+@app.command()
+def explain(
+    student: Annotated[str, typer.Argument(help="Whose answer.", show_default=False)],
+    exercise: Annotated[str, typer.Argument(help="Which exercise, such as causal_mask.", show_default=False)],
+    course: Where = HERE,
+) -> None:
+    """Replay how a student's points for an exercise came about, with the same random inputs.
+
+    Example: autograder explain ada causal_mask
+
+    It shows what was asked, what the answer gave, what was expected, and which known mistake does the same.
+    """
+    with _errors():
+        _explain(student, exercise, course)
+
+
+@app.command()
+def doctor(
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Grade a solved and a blank notebook, and try to break out.")
+    ] = False,
+    course: Where = HERE,
+) -> None:
+    """Tell which layers of the wall around students' code work on this machine, and how to get the others.
+
+    Example: autograder doctor --prove
+
+    With --prove, the grader is tried on a notebook that is all right and on one that is blank, and code
+    inside the wall tries what it must not be able to do. Every `autograder grade` does so before it begins.
+    """
+    with _errors():
+        _doctor(prove, course)
 
 
 @app.command()
@@ -166,6 +270,22 @@ def _release(topic: str, course: Path) -> Path:
     return Course.made(course).release(topic)
 
 
+def _collect(topic: str, source: Path, course: Path) -> None:
+    from collections import Counter
+
+    from autograder.collect import collect
+    from autograder.course import Course
+
+    done = Counter()
+    for one in collect(Course.made(course), topic, source):
+        done[one.what] += 1
+        if one.reason:
+            who = one.name if one.student in ("", one.name) else f"{one.name} ({one.student})"
+            _say(f"{who}: {one.reason}.", style="yellow")
+    words = {"same": "unchanged", "older": "older than what is there"}
+    _say(", ".join(f"{number} {words.get(what, what)}" for what, number in done.items()) + ".")
+
+
 def _sample_class(topic: str, course: Path) -> None:
     from autograder.course import Course
     from autograder.sample_class import write_sample_class
@@ -174,20 +294,115 @@ def _sample_class(topic: str, course: Path) -> None:
     _say(f"{len(students)} students have handed in {topic}: {', '.join(students)}.")
 
 
-def _grade(topic: str, course: Path, force: bool) -> None:
-    from autograder import grading
+def _grade(topic: str, course: Path, force: bool, workers: int = 0, scheduler: str = "") -> None:
+    from autograder.sandbox.bubble import end_zygote, zygote_of
+
+    try:
+        if any(course.glob(f"submitted/*/{topic}")):
+            zygote_of(topic)  # it loads its libraries while we load ours
+        from autograder import doctor, grading
+        from autograder.course import Course
+
+        opened = Course.opened(course)
+        everybody = opened.students(topic)
+        students = everybody if force else grading.ungraded(opened, topic)
+        if len(students) < len(everybody):
+            _say(f"{len(everybody) - len(students)} of {len(everybody)} are graded and unchanged.")
+        if students:
+            _say(doctor.in_one_line())
+            doctor.proved(topic, grading.released(opened, topic), zygote_of(topic), opened)
+            graded = grading.grade(opened, topic, students, workers or grading.WORKERS, scheduler, force)
+            for _ in _progress(graded, len(students), f"Grading {topic}"):
+                pass
+    finally:
+        end_zygote(topic)
+    _table(opened, topic)
+    _states(opened, topic)
+
+
+def _grade_unprotected(topic: str, course: Path) -> None:
     from autograder.course import Course
+    from autograder.unprotected import LOST, grade
 
     opened = Course.opened(course)
-    everybody = opened.students(topic)
-    students = everybody if force else grading.ungraded(opened, topic)
-    if len(students) < len(everybody):
-        _say(f"{len(everybody) - len(students)} of {len(everybody)} are graded and unchanged.")
-    graded = _progress(grading.grade(opened, topic, students), len(students), f"Grading {topic}")
-    failed = {student: why for student, why in graded if why}
-    _table(opened, topic)
-    for student, why in sorted((grading.set_aside(opened, topic) | failed).items()):
-        _say(f"{student} needs a person: {why}.", style="yellow")
+    _say(f"Unprotected: {LOST}", style="yellow")
+    students = opened.students(topic)
+    failed = dict(_progress(grade(opened, topic, students), len(students), f"Grading {topic}"))
+    for student, why in sorted(failed.items()):
+        if why:
+            _say(f"{student} could not be graded: {why}.", style="yellow")
+
+
+def _explain(student: str, exercise: str, course: Path) -> None:
+    from rich.syntax import Syntax
+
+    from autograder.chapters import chapter_paths
+    from autograder.course import Course
+    from autograder.exercises import exercises_of
+    from autograder.explain import explain
+    from autograder.sandbox.bubble import end_zygote
+
+    topics = [path.stem[3:] for path in chapter_paths() if exercise in exercises_of(path.stem[3:])]
+    if not topics:
+        raise CourseError(f"there is no exercise {exercise}: `autograder list` names them all")
+    opened = Course.opened(course)
+    if student not in opened.students(topics[0]):
+        raise CourseError(f"{student} has handed in nothing for {topics[0]}")
+    try:
+        explained = explain(opened, topics[0], student, exercise)
+    finally:
+        end_zygote(topics[0])
+    answer = safe(explained.source) or "# no answer"
+    console.print(Syntax(answer, "python", background_color="default", word_wrap=True))
+    for finding in explained.verdict.findings:
+        tick = "✓" if finding.points == finding.of else "✗"
+        _say(f"{tick} {finding.behaviour}: {finding.points} of {finding.of}", style="bold")
+        for question in explained.questions[finding.behaviour]:
+            _say(f"    {question.asked}", style=None if question.right else "red")
+            if not question.right:
+                _say(f"    gives    {question.gave}".replace("\n", "\n             "))
+                _say(f"    expected {question.expected}".replace("\n", "\n             "))
+                _say(f"    {finding.message}")
+    if explained.verdict.mistake:
+        _say(f"The known mistake {explained.verdict.mistake} does the same: {explained.verdict.sentence}")
+    if not explained.as_recorded:
+        _say(
+            "This is not what was recorded: it was handed in again, or graded by other checks.",
+            style="yellow",
+        )
+
+
+def _doctor(prove: bool, course: Path) -> None:
+    from autograder import doctor
+
+    good = True
+    for finding in doctor.layers():
+        good &= _found(finding)
+    if prove:
+        from autograder.chapters import chapter_paths, read_chapter
+        from autograder.course import Course
+        from autograder.notebooks import student
+        from autograder.sandbox.bubble import end_zygote, zygote_of
+
+        opened = Course(course) if Course(course).config_file.is_file() else None
+        for path in chapter_paths():
+            topic = path.stem[3:]
+            try:
+                for finding in doctor.proof(topic, student(read_chapter(path)), zygote_of(topic), opened):
+                    good &= _found(finding)
+            finally:
+                end_zygote(topic)
+    _say(doctor.in_one_line())
+    if not good:
+        raise typer.Exit(1)
+
+
+def _found(finding) -> bool:
+    """Show one finding of the doctor."""
+    _say(f"{'✓' if finding.good else '✗'} {finding.what}", style=None if finding.good else "red")
+    if finding.said and not (finding.good and finding.what[:4] in ("the ", "stud")):
+        _say(f"    {finding.said}")
+    return finding.good
 
 
 def _feedback(topic: str, course: Path) -> list[Path]:
@@ -258,6 +473,7 @@ def _table(course, topic: str) -> None:
     """Points of everybody, exercise by exercise."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     from autograder.exercises import exercises_of
     from autograder.results import results
@@ -271,12 +487,23 @@ def _table(course, topic: str) -> None:
     for result in results(course, topic):
         points = [f"{result.points[name]:g}" if result.graded else "?" for name in exercises]
         total = f"{result.total:g}" if result.graded else "?"
-        table.add_row(result.student, *points, total + ("*" if result.person else ""))
+        table.add_row(Text(safe(result.student)), *points, total + ("*" if result.person else ""))
     console.print(table)
 
 
+def _states(course, topic: str) -> None:
+    """Who needs a person and why, and what was mended in whose file."""
+    from autograder.results import results
+
+    for result in results(course, topic):
+        if result.person:
+            _say(f"{result.student} ({result.state}): {result.person}.", style="yellow")
+        for repair in result.repairs:
+            _say(f"{result.student}: {repair}.")
+
+
 def _say(sentence: str, style: str | None = None) -> None:
-    console.print(sentence, style=style, markup=False, highlight=False, soft_wrap=True)
+    console.print(safe(sentence), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _near(path: Path) -> Path:

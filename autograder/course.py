@@ -1,9 +1,12 @@
 """A course on disk, in nbgrader's own layout, and what nbgrader is told about it.
 
 `source/`, `release/`, `submitted/`, `autograded/` and `feedback/` are nbgrader's steps, `gradebook.db` is its
-database, `nbgrader_config.py` is read by all of its tools, formgrader included. Besides there is the
-`course_key`, the secret that random inputs are drawn from, `nbgrader.log`, all that nbgrader had to
-say, `needs_a_person.json`, who could not be graded and why, and `report/`, the instructor's page.
+database, `nbgrader_config.py` is read by all of its tools, formgrader included. Besides there are the
+`course_key`, the secret that random inputs are drawn from, `nbgrader.log`, all that nbgrader had to say,
+`collected/`, what students are called where their work was collected from, and of what time it is,
+`superseded/`, what newer work took the place of, `intake/`, clean copies of what was handed in, `store/`,
+results by their hash, `records/`, what was settled for each student, `backups/` of the gradebook, `report/`,
+the instructor's page, and `export/`.
 """
 
 import glob
@@ -13,9 +16,13 @@ import secrets
 import sys
 import sysconfig
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import nbgrader
+from filelock import FileLock, Timeout
 from nbgrader.api import Gradebook
 from nbgrader.converters import BaseConverter, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
@@ -27,6 +34,8 @@ from traitlets.config import Config, PyFileConfigLoader
 from autograder import notebooks
 from autograder.chapters import STUB_COMMENT, chapter_path, read_chapter
 from autograder.errors import CourseError
+from autograder.sandbox.bubble import Limits
+from autograder.text import safe
 
 CONFIG = """\
 # nbgrader reads this file whatever it does here, formgrader included.
@@ -36,7 +45,11 @@ c = get_config()  # noqa: F821
 configure(c)
 
 # Your own settings come after this line, for example:
-# c.Execute.timeout = 120                          # seconds that one cell may run
+# c.Sandbox.step = 60                              # seconds for a cell, or for one question to an answer
+# c.Sandbox.seconds = 300                          # seconds for a whole notebook
+# c.Sandbox.memory = 2 * 2**30                     # bytes for a notebook
+# c.CourseDirectory.db_url = "postgresql+psycopg://grader@localhost/course"
+# c.Exchange.root = "/srv/nbgrader/exchange"       # for nbgrader's exchange: you must be able to write there
 # c.FeedbackPage.book_url = "https://example.org"  # where your class reads the book
 """
 # Ours come first: `feedback` is ours, `formgrade` is nbgrader's.
@@ -52,23 +65,19 @@ def configure(c: Config) -> None:
     c.CourseDirectory.course_id = "decoder-from-scratch"
     c.ClearSolutions.code_stub = {"python": STUB_COMMENT}
     c.OverwriteCells.add_missing_cells = True
-    c.Execute.timeout = 60
-    c.Execute.shutdown_kernel = "immediate"
-    c.Execute.extra_arguments = ["--IPKernelApp.log_level=40"]
+    c.Autograde.sanitize_preprocessors = ["autograder.steps.Intake", "nbgrader.preprocessors.OverwriteCells"]
     c.Autograde.autograde_preprocessors = [
-        "autograder.execution.Execute",
-        "nbgrader.preprocessors.IgnorePattern",
-        "nbconvert.preprocessors.ClearMetadataPreprocessor",
-        "nbgrader.preprocessors.LimitOutput",
+        "autograder.steps.Grade",
         "nbgrader.preprocessors.SaveAutoGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
-        "nbgrader.preprocessors.CheckCellMetadata",
+        "autograder.steps.Settle",
     ]
     c.GenerateFeedback.preprocessors = [
         "nbgrader.preprocessors.GetGrades",
         "nbgrader.preprocessors.ClearHiddenTests",
         "autograder.feedback_page.FeedbackPage",
     ]
+    c.Exporter.optimistic_validation = True
     c.HTMLExporter.sanitize_html = True
     c.HTMLExporter.extra_template_basedirs = TEMPLATES
 
@@ -129,7 +138,7 @@ class Course:
     def students(self, topic: str) -> list[str]:
         """Who handed something in, in alphabetical order; CourseError where nobody did."""
         self.released(topic)
-        found = sorted(path.parent.name for path in self.path.glob(f"submitted/*/{topic}") if path.is_dir())
+        found = sorted(path.parent.name for path in self.path.glob(f"submitted/*/{topic}"))
         if not found:
             raise CourseError(
                 f"nobody has handed in {topic}: put notebooks into submitted/STUDENT/{topic}/, "
@@ -158,9 +167,44 @@ class Course:
         config = self._config()
         return Gradebook(CourseDirectory(config=config).db_url, config.CourseDirectory.course_id)
 
-    def convert(self, converter: type[BaseConverter], topic: str, student: str = "*") -> None:
-        """Run one of nbgrader's converters anew; what goes wrong inside it is raised as it was."""
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that writes into the course; CourseError where another command does."""
+        try:
+            lock = FileLock(self.path / ".writing.lock").acquire(timeout=0)
+        except Timeout:
+            raise CourseError("another command is writing into this course: wait for it to end") from None
+        with lock:
+            yield
+
+    def key(self) -> str:
+        """The secret that random inputs are drawn from."""
+        return (self.path / "course_key").read_text(encoding="utf-8").strip()
+
+    def limits(self) -> dict:
+        """What one submission may use, as the course's configuration has it."""
+        return asdict(Limits(**self._config().get("Sandbox", {})))
+
+    def convert(
+        self,
+        converter: type[BaseConverter],
+        topic: str,
+        student: str = "*",
+        taken_in: bool = False,
+        unprotected: bool = False,
+    ) -> None:
+        """Run one of nbgrader's converters anew; what goes wrong inside it is raised as it was.
+
+        With `taken_in`, it takes the clean notebooks of `intake/`; `unprotected`, its own steps without ours.
+        """
         config = self._config()
+        if taken_in:
+            config.CourseDirectory.submitted_directory = "intake"
+        if unprotected:
+            for steps in ("sanitize_preprocessors", "autograde_preprocessors"):
+                config.Autograde.pop(steps, None)
+            config.Execute.timeout = 60
+            config.Execute.shutdown_kernel = "immediate"
         config.CourseDirectory.assignment_id = topic
         config.CourseDirectory.student_id = student if student == "*" else glob.escape(student)
         log = logging.getLogger("autograder.nbgrader")
@@ -168,7 +212,8 @@ class Course:
         log.setLevel(logging.INFO)
         caught = _LastError()
         file = logging.FileHandler(self.path / "nbgrader.log", encoding="utf-8", delay=True)
-        file.setFormatter(logging.Formatter(f"%(asctime)s {topic} {student} %(levelname)s %(message)s"))
+        who = safe(f"{topic} {student}").replace("%", "%%")
+        file.setFormatter(logging.Formatter(f"%(asctime)s {who} %(levelname)s %(message)s"))
         log.handlers = [caught, file]
         try:
             run = converter(coursedir=CourseDirectory(config=config, log=log), config=config, log=log)

@@ -141,16 +141,16 @@ def as_html(feedback: Feedback, headline: bool = True) -> str:
 def as_markdown(feedback: Feedback, link: str = "") -> str:
     """The feedback as a section of Markdown, with a link to the exercise in the book where one is given."""
     verdict = feedback.verdict
-    parts = [f"## {_in_markdown(feedback.headline)}"]
-    parts += [_in_markdown(feedback.why_nothing)] if feedback.why_nothing else []
-    parts += [f"**{_in_markdown(sentence)}**" for sentence in feedback.sentences]
+    parts = [f"## {in_markdown(feedback.headline)}"]
+    parts += [in_markdown(feedback.why_nothing)] if feedback.why_nothing else []
+    parts += [f"**{in_markdown(sentence)}**" for sentence in feedback.sentences]
     if verdict.passed:
         parts.append("All right.")
     elif not verdict.blank and not feedback.person:
-        rows = [f"- {_tick(f)} {_in_markdown(f.behaviour)} ({f.points}/{f.of})" for f in verdict.findings]
+        rows = [f"- {_tick(f)} {in_markdown(f.behaviour)} ({f.points}/{f.of})" for f in verdict.findings]
         parts.append("A right answer\n\n" + "\n".join(rows))
     if shown := feedback.shown:
-        parts.append(f"What went wrong first: {_in_markdown(clipped(shown.message))}")
+        parts.append(f"What went wrong first: {in_markdown(clipped(shown.message))}")
         parts += [_fenced(clipped(shown.example))] if shown.example else []
     parts += [f"[Read it again in the book]({link})"] if link and not verdict.passed else []
     return "\n\n".join(parts) + "\n"
@@ -175,7 +175,7 @@ def _tick(finding: Finding) -> str:
     return "✓" if finding.points == finding.of else "✗"
 
 
-def _in_markdown(text: str) -> str:
+def in_markdown(text: str) -> str:
     """Text that Markdown shows as it is, except that `code` stays code."""
     pieces = re.split(r"(`[^`\n]+`)", text.replace("\n", " "))
     return "".join(

@@ -6,7 +6,9 @@ from nbgrader.utils import is_grade, is_solution
 from pygments.formatters import HtmlFormatter
 from traitlets import Unicode
 
-from autograder.feedback import as_html, as_markdown, read
+from autograder.feedback import as_html, as_markdown, in_markdown, read
+from autograder.steps import MARK
+from autograder.text import safe
 
 
 class FeedbackPage(NbGraderPreprocessor):
@@ -28,12 +30,14 @@ class FeedbackPage(NbGraderPreprocessor):
                 answer = cell
             elif feedback := read(cell):
                 entries.append(self._entry(told["notebook"], cell, answer, feedback))
+        repairs = [safe(repair) for repair in nb.metadata.get(MARK, {}).get("repairs", [])]
         resources["feedback"] = {
             "entries": entries,
+            "repairs": repairs,
             "light": HtmlFormatter(style="default").get_style_defs("pre"),
             "dark": HtmlFormatter(style="github-dark").get_style_defs("pre"),
         }
-        text = self._markdown(told, entries)
+        text = self._markdown(told, entries, repairs)
         resources.setdefault("outputs", {})[f"{told['notebook']}.md"] = text.encode()
         return nb, resources
 
@@ -48,15 +52,16 @@ class FeedbackPage(NbGraderPreprocessor):
             "html": as_html(feedback, headline=False),
             "markdown": as_markdown(feedback, link),
             "passed": feedback.verdict.passed,
-            "answer": answer.source if answer else "",
-            "comment": "" if comment in (None, "No response.") else comment,
+            "answer": safe(answer.source) if answer else "",
+            "comment": "" if comment in (None, "No response.") else safe(comment),
             "link": link,
         }
 
-    def _markdown(self, told: dict, entries: list[dict]) -> str:
+    def _markdown(self, told: dict, entries: list[dict], repairs: list[str]) -> str:
         parts = [f"# {told['notebook']}: {told['score']:g} of {told['max_score']:g} points\n"]
         if told["late_penalty"]:
             parts.append(f"Handed in late: {told['late_penalty']:g} points less.\n")
+        parts += [f"Your file was mended: {in_markdown(repair)}\n" for repair in repairs]
         for entry in entries:
             parts.append(entry["markdown"])
             if entry["comment"]:

@@ -115,7 +115,7 @@ def _entries():
 def _citation(key: str, textual: bool) -> str:
     """An entry of the bibliography as one reads it in a sentence, linked to its source."""
     entry = _entries()[key]
-    names = [" ".join(author.last_names) for author in entry.persons["author"]]
+    names = [" ".join(author.last_names).strip("{}") for author in entry.persons["author"]]
     who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
     year = entry.fields["year"]
     label = f"{who} ({year})" if textual else f"({who}, {year})"

@@ -1,22 +1,20 @@
 """The instructor's page: how a class did, what was hard, which mistakes were made, and who needs a person."""
 
-import base64
 import html
-import io
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
-from statistics import mean, median
+from statistics import StatisticsError, correlation, mean, median
 
-from matplotlib.figure import Figure
-
+from autograder import report_plots
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
-from autograder.feedback import marked
-from autograder.results import Result, results
+from autograder.feedback import marked, points
+from autograder.intake.submission import shown
+from autograder.report_plots import Plot
+from autograder.results import STATES, Result, results
+from autograder.store import write_whole
 
-LIGHT = {"ink": "#1c2430", "grid": "#d9dfe7", "bar": "#2f6db3", "page": "#ffffff"}
-DARK = {"ink": "#e4e8ee", "grid": "#333d4a", "bar": "#6aa7ee", "page": "#12161c"}
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --page: #ffffff; --line: #d9dfe7;
         --bar: #2f6db3; --flag: #fff4d6; }
@@ -24,63 +22,73 @@ STYLE = """
   :root { --ink: #e4e8ee; --soft: #9aa6b5; --page: #12161c; --line: #333d4a;
           --bar: #6aa7ee; --flag: #33290e; }
 }
-body { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; background: var(--page);
+body { max-width: 64rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; background: var(--page);
        color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
-p { margin: .4rem 0; } .soft { color: var(--soft); }
-img { max-width: 100%; height: auto; display: block; }
+p { margin: .4rem 0; max-width: 48rem; }
+p, tbody th, .told { overflow-wrap: anywhere; } .soft { color: var(--soft); }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; flex: 1 1 min(100%, 24rem); max-width: 31.5rem; }
+figcaption { color: var(--soft); font-size: .93rem; text-align: center; }
+img { width: 100%; height: auto; display: block; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; padding: .4rem .6rem; border-top: 1px solid var(--line); vertical-align: top; }
 thead th { border-top: 0; color: var(--soft); font-weight: 600; }
-.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+tbody th { min-width: 6rem; max-width: 16rem; } tbody .name { min-width: 0; } .told { min-width: 9rem; }
+td.number { white-space: nowrap; } .number { text-align: right; font-variant-numeric: tabular-nums; }
 .lost { color: var(--soft); } .flag td, .flag th { background: var(--flag); }
 .bar { display: inline-block; height: .7rem; margin-right: .5rem; background: var(--bar); }
-code { font-size: .95em; }
+code { font-size: .95em; } summary { cursor: pointer; }
+@media (min-width: 30rem) { .name { white-space: nowrap; } .name wbr { display: none; } }
+@media (max-width: 30rem) {
+  table { font-size: .85rem; } th, td { padding: .35rem .3rem; } .bar { display: none; }
+}
 """
+MANY = 25  # rows that are shown at once in the middle of the page
+FEW = 30  # students below which a correlation says little
 
 
 def write_report(course: Course, topic: str) -> Path:
-    """Write `report/TOPIC.html` and the picture in it, `report/TOPIC.png`; return the page's path.
+    """Write `report/TOPIC.html` and its plots as a picture, `report/TOPIC.png`; return the page's path.
 
     Raises CourseError where nobody has been graded.
     """
     found = results(course, topic)
-    graded = [result for result in found if result.graded]
-    if not graded:
+    if not any(result.state in STATES for result in found):
         raise CourseError(f"nobody has been graded for {topic} yet: run `autograder grade {topic}` first")
-    folder = course.path / "report"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{topic}.png").write_bytes(picture(graded, topic, LIGHT, "png"))
-    page = folder / f"{topic}.html"
-    page.write_text(as_html(found, topic), encoding="utf-8")
+    page = course.path / "report" / f"{topic}.html"
+    write_whole(page, as_html(found, topic).encode())
+    if plots := _plots(found, topic):
+        write_whole(page.with_suffix(".png"), report_plots.png(plots))
     return page
 
 
 def as_html(found: list[Result], topic: str) -> str:
     """The page: one file that needs no other and asks nobody."""
     graded = [result for result in found if result.graded]
-    of = sum(exercise.points() for exercise in exercises_of(topic).values())
-    totals = [result.total for result in graded]
-    summary = (
-        f"{len(found)} submissions, {len(graded)} graded. Mean {mean(totals):.1f} of {of} points, "
-        f"median {median(totals):g}, from {min(totals):g} to {max(totals):g}."
-    )
+    title = f"{html.escape(topic)}: how the class did"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(topic)}: how the class did</title>
+<title>{title}</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>{html.escape(topic)}: how the class did</h1>
-<p>{summary}</p>
+<h1>{title}</h1>
+{_summary(found, topic)}
 {_people(found)}
-{_pictures(graded, topic)}
+<h2>Points and time</h2>
+{_figures(_overall(found, topic))}
+{_time(found)}
+<h2>Exercises</h2>
+{_exercises(graded, topic)}
 <h2>Known mistakes, the most frequent first</h2>
 {_mistakes(graded, topic)}
+<h2>Repaired files</h2>
+{_repairs(found)}
 <h2>Everybody</h2>
 {_everybody(found, topic)}
 </body>
@@ -91,9 +99,34 @@ def as_html(found: list[Result], topic: str) -> str:
 def shares(graded: list[Result], topic: str) -> dict[str, float]:
     """For each exercise, the mean share of its points: the lower, the harder."""
     return {
-        name: mean(result.points[name] for result in graded) / exercise.points()
-        for name, exercise in exercises_of(topic).items()
+        name: mean(result.points[name] for result in graded if name in result.points) / exercise.points()
+        for name, exercise in _graded_exercises(graded, topic).items()
     }
+
+
+def discriminations(graded: list[Result], topic: str) -> dict[str, float | None]:
+    """For each exercise, how its points correlate with those of all the others together.
+
+    None where either is the same for everybody. This is the corrected item-total correlation of classical
+    item analysis (Crocker and Algina, Introduction to Classical and Modern Test Theory, 1986, chapter 14).
+    """
+    return {name: _discrimination(graded, name) for name in _graded_exercises(graded, topic)}
+
+
+def _discrimination(graded: list[Result], name: str) -> float | None:
+    given = [(r.points[name], sum(r.points.values()) - r.points[name]) for r in graded if name in r.points]
+    # Rounded, or sums that differ by no more than the error of addition would seem to vary.
+    own, others = zip(*((round(one, 6), round(rest, 6)) for one, rest in given), strict=True)
+    try:
+        return correlation(own, others)
+    except StatisticsError:
+        return None
+
+
+def _graded_exercises(graded: list[Result], topic: str) -> dict:
+    """The exercises that somebody has points in, in the chapter's order."""
+    got = {name for result in graded for name in result.points}
+    return {name: exercise for name, exercise in exercises_of(topic).items() if name in got}
 
 
 def mistakes_made(graded: list[Result]) -> Counter[tuple[str, str, str]]:
@@ -109,101 +142,175 @@ def mistakes_made(graded: list[Result]) -> Counter[tuple[str, str, str]]:
     )
 
 
-def picture(graded: list[Result], topic: str, colours: dict[str, str], kind: str) -> bytes:
-    """Two plots side by side, how points are distributed and how hard each exercise was, as SVG or PNG."""
-    of = sum(exercise.points() for exercise in exercises_of(topic).values())
-    hard = shares(graded, topic)
-    figure = Figure(figsize=(10, 3.6), layout="constrained", facecolor=colours["page"])
-    left, right = figure.subplots(1, 2, width_ratios=(1.1, 1))
-    width = max(1, round(of / 11))
-    edges = [-0.5 + width * step for step in range(int(of / width) + 2)]
-    left.hist([result.total for result in graded], bins=edges, color=colours["bar"], rwidth=0.9)
-    left.set(xlabel=f"points of {of}", ylabel="students", title="How the points are distributed")
-    left.set_xticks(range(0, of + 1, max(1, of // 6)))
-    left.yaxis.get_major_locator().set_params(integer=True)
-    right.barh(list(hard), list(hard.values()), color=colours["bar"])
-    right.invert_yaxis()
-    right.set(xlim=(0, 1.12), title="Mean share of the points of each exercise")
-    right.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
-    for row, share in enumerate(hard.values()):
-        right.text(share + 0.015, row, f"{share:.0%}", va="center", color=colours["ink"])
-    for axes in (left, right):
-        _coloured(axes, colours)
-    file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    return file.getvalue()
+def _of(topic: str) -> int:
+    return sum(exercise.points() for exercise in exercises_of(topic).values())
 
 
-def _coloured(axes, colours: dict[str, str]) -> None:
-    axes.set_facecolor(colours["page"])
-    axes.tick_params(colors=colours["ink"], length=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(colours["grid"])
-    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
-        text.set_color(colours["ink"])
+def _overall(found: list[Result], topic: str) -> list[Plot]:
+    totals = [result.total for result in found if result.graded]
+    seconds = [result.seconds for result in found if result.seconds > 0]
+    plots = [report_plots.of_totals(totals, _of(topic))] if totals else []
+    return plots + ([report_plots.of_seconds(seconds)] if seconds else [])
 
 
-def _pictures(graded: list[Result], topic: str) -> str:
-    """The picture for light and for dark, with what it shows in words."""
-    hard = ", ".join(f"{name} {share:.0%}" for name, share in shares(graded, topic).items())
-    totals = ", ".join(f"{total:g}" for total in sorted(result.total for result in graded))
-    said = f"Left, how total points are distributed: {totals}. Right, the mean share of points: {hard}."
-    light, dark = (_data(picture(graded, topic, colours, "svg")) for colours in (LIGHT, DARK))
+def _each(graded: list[Result], topic: str) -> list[Plot]:
+    if not graded:
+        return []
+    plots = [report_plots.of_difficulty(shares(graded, topic))]
+    found = discriminations(graded, topic)
+    defined = any(value is not None for value in found.values())
+    return plots + ([report_plots.of_discrimination(found)] if defined else [])
+
+
+def _plots(found: list[Result], topic: str) -> list[Plot]:
+    return _overall(found, topic) + _each([result for result in found if result.graded], topic)
+
+
+def _figures(plots: list[Plot]) -> str:
+    return f'<div class="plots">{"".join(plot.html() for plot in plots)}</div>' if plots else ""
+
+
+def _summary(found: list[Result], topic: str) -> str:
+    count = Counter(result.state for result in found)
+    states = ", ".join(f"{number} {state}" for state, number in count.most_common())
+    totals = [result.total for result in found if result.graded]
+    said = f"{len(found)} submission{'s' if len(found) != 1 else ''}: {html.escape(states)}."
+    if not totals:
+        return f"<p>{said} Nobody has points yet.</p>"
     return (
-        f'<picture><source media="(prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{html.escape(said)}"></picture>'
+        f"<p>{said} Mean {mean(totals):.1f} of {points(_of(topic))}, median {median(totals):g}, "
+        f"from {min(totals):g} to {max(totals):g}.</p>"
     )
 
 
-def _data(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+def _students(number: int) -> str:
+    return f"{number} student" + ("" if number == 1 else "s")
 
 
 def _people(found: list[Result]) -> str:
     needed = [result for result in found if result.person]
     if not needed:
         return '<p class="soft">Nobody needs a person to look.</p>'
-    rows = "".join(
-        f'<tr class="flag"><th scope="row">{html.escape(r.student)}</th><td>{html.escape(r.person)}</td></tr>'
+    rows = [
+        f'<tr class="flag">{_name(r)}<td>{html.escape(r.state)}</td><td class="told">{_why(r)}</td></tr>'
         for r in needed
+    ]
+    table = _table(["Student", "State", "Why"], rows)
+    if len(needed) > MANY:
+        table = f"<details><summary>{_students(len(needed))}</summary>{table}</details>"
+    return f"<h2>Who needs a person</h2>{table}"
+
+
+def _time(found: list[Result]) -> str:
+    timed = [result for result in found if result.seconds > 0]
+    if not timed:
+        return '<p class="soft">Times were not measured.</p>'
+    slowest = max(timed, key=lambda result: result.seconds)
+    middle = median(result.seconds for result in timed)
+    return (
+        f"<p>Running and checking one submission took {_seconds(middle)} (median); the slowest, "
+        f"<bdi>{html.escape(shown(slowest.student))}</bdi>, took {_seconds(slowest.seconds)}.</p>"
     )
-    return f'<h2>Who needs a person</h2><div class="scroll"><table><tbody>{rows}</tbody></table></div>'
+
+
+def _seconds(number: float) -> str:
+    return f"{number:.2g}&nbsp;s" if number < 10 else f"{number:.0f}&nbsp;s"
+
+
+def _exercises(graded: list[Result], topic: str) -> str:
+    if not graded:
+        return "<p>Nobody has points yet.</p>"
+    hard, discriminating = shares(graded, topic), discriminations(graded, topic)
+    rows = [
+        f'<tr><th scope="row" class="name">{_code(name)}</th>'
+        f'<td class="number">{exercise.points()}</td><td class="number">{hard[name]:.0%}</td>'
+        f'<td class="number">{_correlation(discriminating[name])}</td></tr>'
+        for name, exercise in _graded_exercises(graded, topic).items()
+    ]
+    few = f" With {_students(len(graded))} it says little." if len(graded) < FEW else ""
+    return f"""{_figures(_each(graded, topic))}
+{_table(["Exercise", "#Points", "#Difficulty", "#Discrimination"], rows)}
+<p class="soft">Difficulty is the mean share of the points: the lower, the harder. Discrimination is the
+correlation between an exercise’s points and the points of all the others together: near 1, who does well
+elsewhere does well here; near 0 or below, the exercise asks for something else, or something is wrong with
+it. A dash stands where everybody has the same points.{few} Source: corrected item-total correlation of
+classical item analysis; L. Crocker and J. Algina, Introduction to Classical and Modern Test Theory, 1986,
+chapter 14.</p>"""
+
+
+def _correlation(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
 
 
 def _mistakes(graded: list[Result], topic: str) -> str:
     made = mistakes_made(graded)
     if not made:
         return "<p>None was made.</p>"
-    order = list(exercises_of(topic))
+    order = [*exercises_of(topic), *(exercise for exercise, _, _ in made)]
     ranked = sorted(made.items(), key=lambda item: (-item[1], order.index(item[0][0]), item[0][1]))
-    rows = "".join(
+    rows = [
         f'<tr><td class="number"><span class="bar" style="width:{4 * count / ranked[0][1]:.2f}rem"></span>'
-        f"{count}</td><td><code>{html.escape(exercise)}</code></td><td>{marked(sentence)}</td></tr>"
+        f'{count}</td><td class="name">{_code(exercise)}</td>'
+        f'<td class="told">{marked(shown(sentence, 500))}</td></tr>'
         for (exercise, _, sentence), count in ranked
-    )
-    head = '<th class="number">Students</th><th>Exercise</th><th>What they were told</th>'
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    ]
+    return _table(["#Students", "Exercise", "What they were told"], rows)
+
+
+def _repairs(found: list[Result]) -> str:
+    whose = defaultdict(list)
+    for result in found:
+        for repair in result.repairs:
+            whose[repair].append(f"<bdi>{html.escape(shown(result.student))}</bdi>")
+    if not whose:
+        return "<p>No file had to be repaired.</p>"
+    rows = [
+        f'<tr><td class="told">{marked(shown(repair, 500))}</td><td class="number">{len(students)}</td>'
+        f'<td class="told">{", ".join(students)}</td></tr>'
+        for repair, students in sorted(whose.items(), key=lambda item: (-len(item[1]), item[0]))
+    ]
+    return _table(["What was repaired", "#Files", "Whose"], rows)
 
 
 def _everybody(found: list[Result], topic: str) -> str:
     exercises = exercises_of(topic)
-    heads = "".join(
-        f'<th class="number"><code>{html.escape(name)}</code><br>of {exercise.points()}</th>'
-        for name, exercise in exercises.items()
-    )
+    heads = [f"#{_code(name)}<br>of {exercise.points()}" for name, exercise in exercises.items()]
     rows = []
     for result in found:
-        name = f'<th scope="row">{html.escape(result.student)}</th>'
-        if not result.graded:
-            why = f'<td colspan="{len(exercises) + 1}">{html.escape(result.person)}</td>'
-            rows.append(f'<tr class="flag">{name}{why}</tr>')
-            continue
-        points = "".join(_points(result.points[n], e.points()) for n, e in exercises.items())
-        flag = ' class="flag"' if result.person else ""
-        rows.append(f'<tr{flag}>{name}{points}<td class="number"><strong>{result.total:g}</strong></td></tr>')
-    head = f'<tr><th>Student</th>{heads}<th class="number">Total</th></tr>'
-    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
+        flag = ' class="flag"' if result.person or not result.graded else ""
+        if result.graded:
+            cells = "".join(_points(result.points.get(n), e.points()) for n, e in exercises.items())
+            cells += f'<td class="number"><strong>{result.total:g}</strong></td>'
+        else:
+            cells = f'<td colspan="{len(exercises) + 1}">{_why(result)}</td>'
+        rows.append(f"<tr{flag}>{_name(result)}{cells}</tr>")
+    return _table(["Student", *heads, "#Total"], rows)
 
 
-def _points(number: float, of: int) -> str:
+def _name(result: Result) -> str:
+    return f'<th scope="row">{html.escape(shown(result.student))}</th>'
+
+
+def _code(name: str) -> str:
+    """The name of an exercise; where room is scarce it breaks after an underscore."""
+    return f"<code>{html.escape(name).replace('_', '_<wbr>')}</code>"
+
+
+def _why(result: Result) -> str:
+    return html.escape(shown(result.person or result.state, 500))
+
+
+def _points(number: float | None, of: int) -> str:
+    if number is None:
+        return '<td class="number lost">–</td>'
     return f'<td class="number{" lost" if number < of else ""}">{number:g}</td>'
+
+
+def _table(heads: list[str], rows: list[str]) -> str:
+    """A table that scrolls on its own where it is too wide; `#` before a head is for numbers."""
+    head = "".join(
+        f'<th scope="col" class="number">{h[1:]}</th>' if h.startswith("#") else f'<th scope="col">{h}</th>'
+        for h in heads
+    )
+    body = "".join(rows)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

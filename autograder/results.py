@@ -1,26 +1,39 @@
 """What a class has got: points from nbgrader's gradebook, and what was said from the graded notebooks."""
 
+import re
 from dataclasses import dataclass
 
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.course import Course
-from autograder.execution import asked_in
-from autograder.exercises import exercises_of
 from autograder.feedback import Feedback, read_notebook
-from autograder.grading import set_aside
+from autograder.grading import POINTLESS, record_of
+
+STATES = ("graded", "flagged", "student fault", "unreadable", "grader fault")
+WAITING = "waiting"
+HIDDEN = re.compile(r'^award\("(\w+)", "(\w+)", globals\(\)\)$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Result:
-    """One student's result. `person` is why a person is needed; who is not `graded` has no points."""
+    """One student's result. `state` is one of STATES, or "waiting" for who has not been graded.
+
+    `person` is why a person should look, `seconds` what sandbox and checks took, `repairs` what was mended in
+    the file. Who is not `graded` has no points.
+    """
 
     student: str
-    graded: bool
+    state: str
     points: dict[str, float]
     total: float
     feedback: dict[str, Feedback]
     person: str
+    seconds: float = 0.0
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def graded(self) -> bool:
+        return self.state in ("graded", "flagged", "student fault")
 
 
 def results(course: Course, topic: str) -> list[Result]:
@@ -28,23 +41,31 @@ def results(course: Course, topic: str) -> list[Result]:
 
     Points are those of the gradebook: what a person has changed there counts, and a late penalty too.
     """
-    aside = set_aside(course, topic)
     notebook = course.released(topic).stem
     with course.gradebook() as gradebook:
-        asked = asked_in(str(gradebook.engine.url), notebook, topic)
-        found = []
-        for student in course.students(topic):
-            feedback = read_notebook(course.notebook("autograded", student, topic))
-            person = aside.get(student) or "; ".join(f.person for f in feedback.values() if f.person)
-            if student in aside or set(feedback) != set(exercises_of(topic)):
-                found.append(Result(student, False, {}, 0.0, feedback, person or "not graded yet"))
-                continue
-            try:
-                submission = gradebook.find_submission_notebook(notebook, topic, student)
-            except MissingEntry:
-                found.append(Result(student, False, {}, 0.0, {}, "graded, but missing from the gradebook"))
-                continue
-            points = {asked[g.cell.name][1]: g.score for g in submission.grades if g.cell.name in asked}
-            total = submission.score - (submission.late_submission_penalty or 0)
-            found.append(Result(student, True, points, total, feedback, person))
-    return found
+        asked = asked_in(gradebook, notebook, topic)
+        return [_result(course, gradebook, asked, topic, student) for student in course.students(topic)]
+
+
+def asked_in(gradebook: Gradebook, notebook: str, assignment: str) -> dict[str, str]:
+    """The graded cells of a released notebook: grade id to exercise, from nbgrader's database."""
+    cells = gradebook.find_notebook(notebook, assignment).source_cells
+    found = {cell.name: HIDDEN.search(cell.source or "") for cell in cells}
+    return {grade_id: match[2] for grade_id, match in found.items() if match}
+
+
+def _result(course: Course, gradebook: Gradebook, asked: dict, topic: str, student: str) -> Result:
+    record = record_of(course, topic, student)
+    if record is None:
+        return Result(student, WAITING, {}, 0.0, {}, "not graded yet")
+    if record.state in POINTLESS:
+        return Result(student, record.state, {}, 0.0, {}, record.person, record.seconds, record.repairs)
+    feedback = read_notebook(course.notebook("autograded", student, topic))
+    try:
+        submission = gradebook.find_submission_notebook(course.released(topic).stem, topic, student)
+    except MissingEntry:
+        return Result(student, WAITING, {}, 0.0, {}, "graded, but missing from the gradebook")
+    points = {asked[g.cell.name]: g.score for g in submission.grades if g.cell.name in asked}
+    total = submission.score - (submission.late_submission_penalty or 0)
+    told = record.person, record.seconds, record.repairs
+    return Result(student, record.state, points, total, feedback, *told)

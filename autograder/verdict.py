@@ -1,12 +1,14 @@
 """From a student's answers to points, and to the sentence that helps."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable
+from dataclasses import asdict, dataclass, replace
 
 from torch import Tensor
 
 from autograder.exercises.asking import Ask, Blank, Draw, Wrong, difference
-from autograder.exercises.namespace import Call, Namespace, Near, Outcome
+from autograder.exercises.namespace import Call, Namespace, Near, Outcome, fingerprint
 from autograder.exercises.specification import Exercise, Mistake
+from autograder.text import safe
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,81 @@ class Verdict:
         return cls(**{**fields, "findings": tuple(Finding(**finding) for finding in fields["findings"])})
 
 
-def judge(exercise: type[Exercise], namespace: Namespace, seed: str) -> Verdict:
+RIGHT_ELSEWHERE: dict[type[Exercise], Outcome] = {}
+
+
+class Reference:
+    """The right answers to an exercise, each worked out once; `asked` is all that it was asked."""
+
+    def __init__(self, exercise: type[Exercise]):
+        self.exercise = exercise
+        self.near = Near({exercise.name: exercise.reference()})
+        self.known: dict[Hashable, Outcome] = {}
+        self.asked: list[Call] = []
+
+    def defines(self, name: str) -> bool:
+        return self.near.defines(name)
+
+    def ask(self, call: Call) -> Outcome:
+        self.asked.append(call)
+        if call.elsewhere:  # the same for all values, and slow to work out
+            if self.exercise not in RIGHT_ELSEWHERE:
+                RIGHT_ELSEWHERE[self.exercise] = self.near.ask(call)
+            return RIGHT_ELSEWHERE[self.exercise]
+        call = replace(call, forbidden=())
+        key = fingerprint(call)
+        if key not in self.known:
+            self.known[key] = self.near.ask(call)
+        return self.known[key]
+
+
+class Answered:
+    """A namespace of answers that were given before; what has no answer was never reached."""
+
+    def __init__(self, name: str, defined: bool, answers: Iterable[tuple[Call, Outcome]]):
+        self.name, self.defined = name, defined
+        self.answers = {fingerprint(call): outcome for call, outcome in answers}
+
+    def defines(self, name: str) -> bool:
+        return self.defined and name == self.name
+
+    def ask(self, call: Call) -> Outcome:
+        return self.answers.get(fingerprint(call), NOT_REACHED)
+
+
+NOT_REACHED = Outcome(error=("Stopped", "it was stopped before"))
+
+
+def questions(exercise: type[Exercise], reference: Reference, seed: str) -> list[Call]:
+    """All that the behaviours of an exercise ask a right answer, in order, each question once."""
+    asker = Reference(exercise)
+    asker.known = reference.known
+    for behaviour in exercise.behaviours:
+        behaviour.check(Ask(exercise, asker, reference), Draw(seed, exercise.name, behaviour.name))
+    return list({fingerprint(call): call for call in asker.asked}.values())
+
+
+def judge(
+    exercise: type[Exercise], namespace: Namespace, seed: str, reference: Reference | None = None
+) -> Verdict:
     """Try every behaviour of an exercise on a student's namespace; `seed` makes it repeatable."""
     if not namespace.defines(exercise.name):
         return _blank(exercise, f"{exercise.name} is not defined")
+    reference = reference or Reference(exercise)
     findings, asked = [], []
     for behaviour in exercise.behaviours:
-        ask = Ask(exercise, namespace)
+        ask = Ask(exercise, namespace, reference)
         finding = Finding(behaviour.title, behaviour.points, behaviour.points)
         try:
             behaviour.check(ask, Draw(seed, exercise.name, behaviour.name))
         except Blank:
             return _blank(exercise, f"{exercise.name} is not written yet")
         except Wrong as wrong:
-            finding = Finding(behaviour.title, 0, behaviour.points, wrong.message, wrong.example)
+            said = safe(wrong.message), safe(wrong.example)
+            finding = Finding(behaviour.title, 0, behaviour.points, *said)
         findings.append(finding)
         asked.append((finding, ask.asked))
-    known = _recognise(exercise, asked)
+    known = _recognise(exercise, asked, reference)
     return Verdict(
         exercise.name,
         sum(finding.points for finding in findings),
@@ -82,7 +142,9 @@ def _blank(exercise: type[Exercise], message: str) -> Verdict:
 
 
 def _recognise(
-    exercise: type[Exercise], asked: list[tuple[Finding, list[tuple[Call, Outcome]]]]
+    exercise: type[Exercise],
+    asked: list[tuple[Finding, list[tuple[Call, Outcome]]]],
+    reference: Reference,
 ) -> Mistake | None:
     """The known mistake that gives the student's own wrong answers, and is right where they are right.
 
@@ -92,7 +154,6 @@ def _recognise(
     """
     if all(finding.points for finding, _ in asked):
         return None
-    reference = Near({exercise.name: exercise.reference()})
     best, best_score = None, 0
     for mistake in exercise.mistakes:
         wrong = Near({exercise.name: mistake.implementation})

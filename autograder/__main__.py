@@ -1,0 +1,5 @@
+"""`python -m autograder` is the same as `autograder`."""
+
+from autograder.cli import app
+
+app()
