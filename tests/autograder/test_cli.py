@@ -8,8 +8,11 @@ import pytest
 
 import autograder.chapters
 import autograder.sample_class
+from autograder.doctor import LAYERS
+from autograder.results import results
+from autograder.sandbox.bubble import probed
 
-COMMANDS = ("release", "grade", "feedback", "report", "sample-class", "tour")
+COMMANDS = ("release", "collect", "grade", "feedback", "report", "export", "sample-class", "tour")
 
 
 def test_commands_end_with_points_and_with_what_to_open(sample):
@@ -21,7 +24,7 @@ def test_commands_end_with_points_and_with_what_to_open(sample):
     assert rows["aiko"] == ["3", "4", "4", "3", "6", "5", "8", "33"]
     assert rows["dana"] == ["0"] * 8
     assert graded[-1].startswith("Next: autograder feedback masks --course ")
-    assert written[-1].endswith("feedback/aiko/masks/03_masks.html is the first of 6 pages.")
+    assert written[-1].endswith("feedback/aiko/masks/03_masks.html is the first of 24 pages.")
     assert reported[-1].endswith("report/masks.html to see how the class did.")
 
 
@@ -32,7 +35,7 @@ def test_the_tour_does_nothing_twice(sample, command, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in files}
     assert len(before) > 30
     again = command("tour", "masks", "--course", sample.path)
-    assert again.exit_code == 0 and "6 of 6 are graded and unchanged." in again.output
+    assert again.exit_code == 0 and "24 of 24 are graded and unchanged." in again.output
     assert again.output.strip().splitlines()[-1].startswith("Open ")
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
@@ -54,10 +57,37 @@ def test_help_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
+def test_explain_replays_what_was_recorded(sample, command):
+    wrong = next(r for r in results(sample, "masks") if r.feedback["masked_softmax"].verdict.mistake)
+    verdict = wrong.feedback["masked_softmax"].verdict
+    shown = command("explain", wrong.student, "masked_softmax", "--course", sample.path).output
+    assert f"The known mistake {verdict.mistake} does the same: {verdict.sentence}" in shown
+    assert verdict.first_wrong.message in shown and "expected float" in shown
+    assert "def masked_softmax(" in shown and "This is not what was recorded" not in shown
+    for finding in verdict.findings:
+        assert f"{finding.behaviour}: {finding.points} of {finding.of}" in shown
+
+
+def test_explain_says_no_in_one_sentence(sample, command):
+    for words, beginning in (
+        (("aiko", "cooking"), "There is no exercise cooking"),
+        (("Nobody", "causal_mask"), "Nobody has handed in nothing for masks"),
+    ):
+        assert_one_sentence(command("explain", *words, "--course", sample.path), beginning)
+
+
+def test_doctor_names_the_layers(command):
+    shown = command("doctor")
+    assert shown.exit_code == (1 if any(probed().layers.values()) else 0)
+    assert [line[2:] for line in shown.output.splitlines() if line[:1] in "✓✗"] == list(LAYERS)
+    assert shown.output.splitlines()[-1].startswith("Students' code ")
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_unknown_topic_is_one_sentence(name, command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert_one_sentence(command(name, "cooking"), "There is no chapter 'cooking'")
+    words = [name, "cooking", *["downloads.zip"] * (name == "collect")]
+    assert_one_sentence(command(*words), "There is no chapter 'cooking'")
     assert not list(tmp_path.iterdir())
 
 

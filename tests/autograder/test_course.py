@@ -1,22 +1,22 @@
 """Release, grades and feedback through the real nbgrader, on a class of awkward submissions."""
 
-import json
 import os
 import stat
+import subprocess
+import sys
 
 import nbformat
 import pytest
-from nbgrader.converters import Autograde
 
-from autograder import grading, notebooks
+from autograder import notebooks, unprotected
 from autograder.award import award
 from autograder.chapters import chapter_path, read_chapter
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.execution import seed_of
+from autograder.examination import seed_of
 from autograder.exercises import exercises_of
 from autograder.feedback import MIME, read_notebook
-from autograder.grading import grade, set_aside, ungraded, write_feedback
+from autograder.grading import grade, taken_in, ungraded, write_feedback
 from autograder.results import results
 
 TOPIC = "masks"
@@ -63,23 +63,30 @@ def course(tmp_path_factory) -> Course:
     """A course with awkward submissions, graded once."""
     course = Course.made(tmp_path_factory.mktemp("school") / "course")
     with course.config_file.open("a") as config:
-        config.write('c.Execute.timeout = 8\nc.FeedbackPage.book_url = "https://example.org/book"\n')
+        config.write('c.Sandbox.step = 4\nc.FeedbackPage.book_url = "https://example.org/book"\n')
     course.release(TOPIC)
     for student, answers in OTHERS.items():
         hand_in(course, student, answers)
-    _without_its_kernel(course)
+    _with_a_cell_that_ends_python(course)
     _with_graded_cells_of_its_own(course)
-    course.folder("submitted", "truncated", TOPIC).mkdir(parents=True)
-    course.notebook("submitted", "truncated", TOPIC).write_text('{"cells": [', encoding="utf-8")
+    _cut_off(course)
     course.folder("submitted", "other_name", TOPIC).mkdir(parents=True)
     (course.folder("submitted", "other_name", TOPIC) / "my work.ipynb").write_text("{}", encoding="utf-8")
     dict(grade(course, TOPIC, course.students(TOPIC)))
     return course
 
 
-def _without_its_kernel(course: Course) -> None:
-    notebook = hand_in(course, "killer", {"causal_mask": CAUSAL})
-    notebook.cells.insert(3, nbformat.v4.new_code_cell("import os\nos._exit(0)"))
+def _cut_off(course: Course) -> None:
+    """A file whose second half was lost: the answer before it is not."""
+    hand_in(course, "truncated", {"causal_mask": CAUSAL})
+    path = course.notebook("submitted", "truncated", TOPIC)
+    path.write_text(path.read_text().split("masks-padding_mask")[0], encoding="utf-8")
+
+
+def _with_a_cell_that_ends_python(course: Course) -> None:
+    notebook = hand_in(
+        course, "killer", {"causal_mask": CAUSAL + "\n\nimport os\nos._exit(0)", "padding_mask": PADDING}
+    )
     nbformat.write(notebook, course.notebook("submitted", "killer", TOPIC))
 
 
@@ -126,10 +133,15 @@ def test_key_is_secret_and_made_once(course):
 
 
 def test_seeds_can_be_replayed_and_not_guessed():
-    seed = seed_of("key", "ada", "causal_mask")
-    assert seed == seed_of("key", "ada", "causal_mask")
-    others = {seed_of("yek", "ada", "causal_mask"), seed_of("key", "bob", "causal_mask")}
-    assert len({seed, seed_of("key", "ada", "padding_mask"), *others}) == 4
+    seed = seed_of("key", "ada", "causal_mask", "digest")
+    assert seed == seed_of("key", "ada", "causal_mask", "digest")
+    others = {
+        seed_of("yek", "ada", "causal_mask", "digest"),
+        seed_of("key", "bob", "causal_mask", "digest"),
+        seed_of("key", "ada", "padding_mask", "digest"),
+        seed_of("key", "ada", "causal_mask", "another"),
+    }
+    assert len({seed, *others}) == 5
 
 
 def test_partial_credit_reaches_the_gradebook(course):
@@ -154,6 +166,12 @@ def test_a_warning_costs_nothing(course):
     assert '"stderr"' not in text.split("masks-causal_mask-tests")[1].split("masks-padding_mask")[0]
 
 
+def test_what_is_left_of_a_damaged_file_earns_its_points(course):
+    got = by_student(course)["truncated"]
+    assert got.points["causal_mask"] == exercises_of(TOPIC)["causal_mask"].points()
+    assert got.state == "flagged" and "damaged" in got.person and got.repairs
+
+
 def test_blank_is_said_kindly(course):
     got = by_student(course)["noisy"]
     assert got.points["padding_mask"] == 0
@@ -169,7 +187,7 @@ def test_a_cell_that_is_no_python_is_named(course):
 def test_an_endless_answer_loses_its_own_points_only_and_needs_a_person(course):
     got = by_student(course)["endless"]
     assert got.points["causal_mask"] == 0 and got.points["padding_mask"] > 0
-    assert "did not end within 8 seconds" in got.person
+    assert got.state == "student fault" and "causal_mask: it took more than 4 seconds" in got.person
     with course.gradebook() as gradebook:
         notebook = course.released(TOPIC).stem
         cells = {name: f"{TOPIC}-{name}-tests" for name in ("causal_mask", "padding_mask")}
@@ -180,28 +198,27 @@ def test_an_endless_answer_loses_its_own_points_only_and_needs_a_person(course):
     assert waiting == {"causal_mask": True, "padding_mask": False}
 
 
-@pytest.mark.parametrize(
-    ("student", "word"),
-    [
-        ("truncated", "no notebook"),
-        ("other_name", "my work.ipynb"),
-        ("killer", "killed Python"),
-        ("ungraded", "graded cells are missing, doubled or changed"),
-    ],
-)
-def test_what_cannot_be_graded_is_for_a_person_and_no_zero(course, student, word):
-    got = by_student(course)[student]
-    assert not got.graded and word in got.person
-    assert word in set_aside(course, TOPIC)[student]
+def test_a_cell_that_ends_python_is_named_and_costs_its_own_answer_only(course):
+    got = by_student(course)["killer"]
+    assert got.state == "student fault" and "it ended Python itself" in got.person
+    assert got.points["causal_mask"] == 0
+    assert got.points["padding_mask"] == exercises_of(TOPIC)["padding_mask"].points()
+
+
+def test_what_cannot_be_read_is_for_a_person_and_no_zero(course):
+    got = by_student(course)["other_name"]
+    assert got.state == "unreadable" and not got.graded and got.person
     with course.gradebook() as gradebook:
-        (notebook,) = gradebook.find_submission(TOPIC, student).notebooks
+        (notebook,) = gradebook.find_submission(TOPIC, "other_name").notebooks
         assert notebook.grades and all(grade.needs_manual_grade for grade in notebook.grades)
+        assert all(grade.auto_score is None for grade in notebook.grades)
 
 
-def test_the_grade_cell_is_the_course_s_not_the_student_s(course):
-    got = by_student(course)["trickster"]
+@pytest.mark.parametrize("student", ["trickster", "ungraded"])
+def test_the_grade_cell_is_the_course_s_not_the_student_s(course, student):
+    got = by_student(course)[student]
     assert got.graded and got.total == 0
-    graded = nbformat.read(course.notebook("autograded", "trickster", TOPIC), as_version=4)
+    graded = nbformat.read(course.notebook("autograded", student, TOPIC), as_version=4)
     source = nbformat.read(course.path / "source" / TOPIC / "03_masks.ipynb", as_version=4)
     tests = {
         c.metadata.nbgrader.grade_id: c.source for c in source.cells if "tests" in c.metadata.get("tags", [])
@@ -219,40 +236,38 @@ def test_the_grade_cell_is_the_course_s_not_the_student_s(course):
 def test_no_seed_is_left_in_a_graded_notebook(course):
     key = (course.path / "course_key").read_text()
     text = course.notebook("autograded", "built_on", TOPIC).read_text()
-    assert seed_of(key, "built_on", "causal_mask") not in text and key not in text
+    seeds = taken_in(course, TOPIC, "built_on").job.seeds
+    assert len(seeds) == 7 and not any(seed in text for seed in [*seeds.values(), key])
 
 
 def test_only_what_changed_is_graded_again(course):
-    failed = {"truncated", "other_name", "killer", "ungraded"}
-    assert set(ungraded(course, TOPIC)) == failed
+    assert ungraded(course, TOPIC) == []
     submitted = course.notebook("submitted", "noisy", TOPIC)
     before = submitted.stat()
     os.utime(submitted)
-    assert set(ungraded(course, TOPIC)) == failed | {"noisy"}
+    assert ungraded(course, TOPIC) == ["noisy"]
     os.utime(submitted, ns=(before.st_atime_ns, before.st_mtime_ns))
     stamp = submitted.with_name("timestamp.txt")
     stamp.write_text("2026-03-01 12:00:00 UTC")
-    assert set(ungraded(course, TOPIC)) == failed | {"noisy"}
+    assert ungraded(course, TOPIC) == ["noisy"]
     stamp.unlink()
-    assert set(ungraded(course, TOPIC)) == failed
+    with course.config_file.open("a") as config:
+        config.write("c.Sandbox.step = 5\n")
+    assert ungraded(course, TOPIC) == course.students(TOPIC)
+    course.config_file.write_text(course.config_file.read_text().replace("c.Sandbox.step = 5\n", ""))
+    assert ungraded(course, TOPIC) == []
 
 
-def test_grading_that_was_killed_half_way_is_done_again(course):
-    graded = course.notebook("autograded", "noisy", TOPIC)
-    whole = graded.read_bytes()
-    half = json.loads(whole)
-    for cell in half["cells"]:
-        cell.get("outputs", []).clear()
-    graded.chmod(0o644)
-    graded.write_text(json.dumps(half))
-    assert "noisy" in ungraded(course, TOPIC)
-    graded.write_bytes(whole)
-    assert "noisy" not in ungraded(course, TOPIC)
+def test_what_is_known_is_not_worked_out_again(course, monkeypatch):
+    monkeypatch.setattr("autograder.grading.work", None)
+    before = by_student(course)["noisy"]
+    ((student, record),) = grade(course, TOPIC, ["noisy"])
+    assert (student, record.state) == ("noisy", "graded") and by_student(course)["noisy"] == before
 
 
 def test_feedback_helps_and_hides(course):
     pages = dict(write_feedback(course, TOPIC))
-    assert pages["truncated"] is None
+    assert pages["other_name"] is None
     page = pages["built_on"].read_text()
     notes = pages["built_on"].with_suffix(".md").read_text()
     known = read_notebook(course.notebook("autograded", "built_on", TOPIC))["causal_mask"].verdict.sentence
@@ -261,6 +276,12 @@ def test_feedback_helps_and_hides(course):
         assert "https://example.org/book/chapters/03_masks.html#ex-causal_mask" in text
         assert "HIDDEN TESTS" not in text and "award(" not in text
     assert "causal_mask(3)" in notes and "expected" in notes
+
+
+def test_who_handed_in_a_damaged_file_is_told_what_was_mended(course):
+    page = dict(write_feedback(course, TOPIC))["truncated"]
+    for text in (page.read_text(), page.with_suffix(".md").read_text()):
+        assert "Your file was mended" in text
 
 
 def test_feedback_escapes_what_students_wrote(course):
@@ -286,16 +307,28 @@ def test_feedback_is_written_again_only_after_the_grades_changed(course):
 
 def test_stock_execution_grades_as_well(course):
     """The hidden line of a test cell does the same where nbgrader's own Execute runs it."""
-    with course.config_file.open("a") as config:
-        config.write("c.Autograde.autograde_preprocessors[0] = 'nbgrader.preprocessors.Execute'\n")
     hand_in(
         course, "stock", {"causal_mask": CAUSAL, "padding_mask": "def padding_mask(ids, pad_id):\n    1 / 0"}
     )
-    course.convert(Autograde, TOPIC, "stock")
+    assert dict(unprotected.grade(course, TOPIC, ["stock"])) == {"stock": ""}
     with course.gradebook() as gradebook:
         (notebook,) = gradebook.find_submission(TOPIC, "stock").notebooks
         assert notebook.score == exercises_of(TOPIC)["causal_mask"].points()
     assert read_notebook(course.notebook("autograded", "stock", TOPIC))["causal_mask"].verdict.passed
+    assert ungraded(course, TOPIC) == ["stock"], "what was graded without a wall is graded again behind it"
+
+
+def test_nbgrader_itself_grades_behind_the_wall(course):
+    """`nbgrader autograde`, and so formgrader's button, go the same way."""
+    hand_in(course, "by_nbgrader", {"causal_mask": CAUSAL, "padding_mask": "import os\nos._exit(0)"})
+    script = [sys.executable, "-m", "nbgrader", "autograde", TOPIC, "--student=by_nbgrader"]
+    done = subprocess.run(script, cwd=course.path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    feedback = read_notebook(course.notebook("autograded", "by_nbgrader", TOPIC))
+    assert feedback["causal_mask"].verdict.passed and not feedback["padding_mask"].verdict.points
+    with course.gradebook() as gradebook:
+        (notebook,) = gradebook.find_submission(TOPIC, "by_nbgrader").notebooks
+        assert notebook.score == exercises_of(TOPIC)["causal_mask"].points()
 
 
 def test_award_in_a_readers_own_notebook():
@@ -314,17 +347,3 @@ def test_errors_say_what_to_do(tmp_path):
     empty = Course.made(tmp_path / "course")
     with pytest.raises(CourseError, match="autograder release masks"):
         empty.students(TOPIC)
-
-
-def test_a_kernel_that_did_not_start_is_started_again(sample, monkeypatch):
-    """Two kernels may be given the same port; that is nobody's fault, and nobody's grade."""
-    calls = []
-
-    def convert(self, converter, topic, student):
-        calls.append(student)
-        if len(calls) < 3:
-            raise RuntimeError(f"{grading.NEVER_STARTED}.")
-
-    monkeypatch.setattr(Course, "convert", convert)
-    assert grading.grade_one(sample.path, "masks", "aiko") == ""
-    assert calls == ["aiko"] * 3

@@ -8,9 +8,9 @@ import pytest
 
 from autograder.course import Course
 from autograder.errors import CourseError
-from autograder.execution import seed_of
 from autograder.exercises import exercises_of
 from autograder.exercises.namespace import Near
+from autograder.grading import taken_in
 from autograder.results import results
 from autograder.sample_class import (
     ALL_RIGHT,
@@ -36,12 +36,12 @@ def put_in(sample) -> dict:
 
 
 @pytest.fixture(scope="module")
-def judged(sample, handed_in, put_in) -> dict[str, dict[str, Verdict]]:
-    """The verdict on every answer of everybody, with the seeds that grading takes."""
-    key = (sample.path / "course_key").read_text()
+def judged(sample, put_in) -> dict[str, dict[str, Verdict]]:
+    """The verdict on every answer of everybody, reached in this process with the grader's seeds."""
     verdicts = {}
     for student in put_in:
-        notebook = nbformat.read(handed_in / student / TOPIC / "03_masks.ipynb", as_version=4)
+        notebook = nbformat.read(sample.notebook("submitted", student, TOPIC), as_version=4)
+        seeds = taken_in(sample, TOPIC, student).job.seeds
         names = {}
         exec("import torch\nfrom jaxtyping import Bool, Float, Int\nfrom torch import Tensor", names)
         for cell in notebook.cells:
@@ -49,8 +49,7 @@ def judged(sample, handed_in, put_in) -> dict[str, dict[str, Verdict]]:
                 exec(cell.source, names)
         with warnings.catch_warnings(action="ignore"):
             verdicts[student] = {
-                name: judge(exercise, Near(names), seed_of(key, student, name))
-                for name, exercise in EXERCISES.items()
+                name: judge(exercise, Near(names), seeds[name]) for name, exercise in EXERCISES.items()
             }
     return verdicts
 
@@ -74,34 +73,34 @@ def test_the_class_is_believable(put_in):
     assert made == {(name, mistake.name) for name, e in EXERCISES.items() for mistake in e.mistakes}
 
 
-def test_every_known_mistake_is_named(put_in, judged):
+def test_every_known_mistake_is_named(put_in, graded):
     answers = [
         (s, name, a) for s, given in put_in.items() for name, a in given.items() if a["kind"] == "mistake"
     ]
-    unnamed = [(s, n, a["name"]) for s, n, a in answers if judged[s][n].mistake != a["name"]]
+    unnamed = [(s, n, a["name"]) for s, n, a in answers if graded[s].feedback[n].verdict.mistake != a["name"]]
     assert len(answers) >= sum(len(exercise.mistakes) for exercise in EXERCISES.values())
     assert not unnamed
 
 
-def test_right_answers_get_full_marks_and_mistakes_do_not(put_in, judged):
+def test_right_answers_get_full_marks_and_mistakes_do_not(put_in, graded):
     for student, answers in put_in.items():
         for name, answer in answers.items():
             if answer["kind"] in ("right", "mistake"):
                 right = answer["kind"] == "right"
-                assert judged[student][name].passed == right, (student, name, answer)
+                assert graded[student].feedback[name].verdict.passed == right, (student, name, answer)
 
 
 def test_grading_can_be_replayed(judged, graded):
-    """nbgrader's kernels, feedback and gradebook say what judging the same answers here says."""
-    assert len(graded) == 6
+    """Sandbox, feedback and gradebook say what judging the same answers in this process says."""
+    assert len(graded) == 24
     for student, result in graded.items():
         assert {name: f.verdict for name, f in result.feedback.items()} == judged[student]
         assert result.points == {name: verdict.points for name, verdict in judged[student].items()}
-        assert not result.person
+        assert result.state == "graded" and not result.person and not result.repairs
 
 
 def test_what_inherits_a_mistake_is_sent_back_to_it(put_in, graded):
-    inherited = [(s, n) for s in graded for n, answer in put_in[s].items() if answer["kind"] == "inherits"]
+    inherited = [(s, n) for s in put_in for n, answer in put_in[s].items() if answer["kind"] == "inherits"]
     assert inherited
     for student, name in inherited:
         feedback = graded[student].feedback[name]

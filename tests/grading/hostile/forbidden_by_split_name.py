@@ -1,0 +1,20 @@
+"""Fetches the forbidden function by a name put together at run time."""
+
+from hostile import answered
+
+ANSWER = """
+import torch
+
+
+def masked_softmax(scores, mask):
+    there = dict(dtype=scores.dtype, device=scores.device)
+    one = torch.eye(scores.shape[-1], **there).expand(*scores.shape[:-2], -1, -1)
+    mask = mask.expand(scores.shape)
+    return getattr(torch.nn.functional, "scaled_dot_" + "product_attention")(
+        scores, one, one, attn_mask=mask, scale=1.0
+    )
+"""
+
+
+def handed_in(notebook):
+    return answered(notebook, masked_softmax=ANSWER)

@@ -1,0 +1,9 @@
+"""Has a link to somebody else's folder in place of its own."""
+
+STATES = ("unreadable",)
+TELLS = "link"
+
+
+def hand_in(folder, notebook):
+    folder.rmdir()
+    folder.symlink_to(folder.parents[1] / "b_all_right" / "masks")
