@@ -7,7 +7,9 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.examination import Examined
 from autograder.exercises import exercises_of
-from autograder.exercises.asking import Ask, Blank, Draw, Wrong, show_call, show_value
+from autograder.exercises.asking import Ask, Blank, Wrong
+from autograder.exercises.comparing import show_call, show_value
+from autograder.exercises.drawing import Draw
 from autograder.exercises.namespace import Call, Outcome
 from autograder.grading import taken_in
 from autograder.sandbox.bubble import Limits, zygote_of
@@ -88,6 +90,8 @@ def _shown(outcome: Outcome) -> str:
         return ": ".join(outcome.error)[:300]
     if outcome.device:
         return "on its input's device" if outcome.device == "input" else "on another device than its input"
+    if outcome.steps:
+        return "\n".join(map(_shown, outcome.steps))
     if outcome.gradients:
         return "\n".join(f"gradient {show_value(gradient)}" for gradient in outcome.gradients)
     return show_value(outcome.value)

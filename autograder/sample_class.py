@@ -10,6 +10,7 @@ import copy
 import inspect
 import json
 import random
+import re
 import symtable
 import textwrap
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from autograder.chapters import definition, solution_source
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
-from autograder.notebooks import write
+from autograder.notebooks import SETUP, write
 
 SEED = 2017
 RECORD = "sample_class.json"
@@ -80,22 +81,55 @@ def write_sample_class(course: Course, topic: str) -> list[str]:
     return list(students)
 
 
-def answer_source(stub: str, function: Callable, exercises: set[str]) -> str:
-    """The stub with a function's body in it, standing on its own wherever the notebook has torch.
+def answer_source(stub: str, implementation: Callable, known: set[str]) -> str:
+    """The stub with an implementation in it, standing on its own wherever the notebook has the known names.
 
-    Module-level constants are written out, modules the body needs are imported above it.
+    Module-level constants are written out, other names the body needs are imported above it. A class that
+    changes methods of the reference is written as the reference with these methods in it.
     """
-    code = textwrap.dedent(inspect.getsource(function))
-    node = ast.parse(code).body[0]
-    body = textwrap.dedent("\n".join(code.splitlines()[node.body[0].lineno - 1 :]))
+    code = textwrap.dedent(inspect.getsource(implementation))
+    if isinstance(implementation, type):
+        source = _class_source(definition(stub).name, code, implementation)
+    else:
+        node = ast.parse(code).body[0]
+        source = _with_body(stub, "\n".join(code.splitlines()[node.body[0].lineno - 1 :]))
+    base = getattr(implementation, "__base__", implementation)
+    names = vars(inspect.getmodule(base)) | vars(inspect.getmodule(implementation))
     header = []
-    for name in sorted(_globals_of(code) - exercises - {"torch"}):
-        value = function.__globals__[name]
-        if isinstance(value, ModuleType):
-            header.append(f"import {value.__name__}")
+    for name in sorted(_globals_of(source) - known - {definition(stub).name}):
+        value = names[name]
+        if isinstance(value, float):
+            source = re.sub(rf"\b{name}\b", f'float("{value}")', source)
+        elif isinstance(value, ModuleType):
+            alias = "" if name == value.__name__ else f" as {name}"
+            header.append(f"import {value.__name__}{alias}")
+        elif hasattr(value, "__module__"):
+            header.append(f"from {value.__module__} import {name}")
         else:
-            body = body.replace(name, f'float("{value}")' if isinstance(value, float) else repr(value))
-    return "\n".join([*header, *[""] * 2 * bool(header), _with_body(stub, body)])
+            source = re.sub(rf"\b{name}\b", repr(value), source)
+    return "\n".join([*header, *[""] * 2 * bool(header), source])
+
+
+def _class_source(name: str, code: str, implementation: type) -> str:
+    """A class under this name; where it only changes methods of another one, that one with its methods."""
+    changed = _without_decorators(code)
+    base = implementation.__base__
+    if base.__name__ == name:
+        lines = textwrap.dedent(inspect.getsource(base)).splitlines()
+        old = {m.name: m for m in definition("\n".join(lines)).body if isinstance(m, ast.FunctionDef)}
+        new = changed.splitlines()
+        methods = {m.name: new[m.lineno - 1 : m.end_lineno] for m in definition(changed).body}
+        for method, node in sorted(old.items(), key=lambda item: -item[1].lineno):
+            if method in methods:
+                lines[node.lineno - 1 : node.end_lineno] = methods.pop(method)
+        for method in methods.values():
+            lines += ["", *method]
+        return "\n".join(lines)
+    return re.sub(rf"\bclass {implementation.__name__}\b", f"class {name}", changed, count=1)
+
+
+def _without_decorators(code: str) -> str:
+    return "\n".join(code.splitlines()[definition(code).lineno - 1 :])
 
 
 def _class(topic: str, released: NotebookNode):
@@ -103,7 +137,8 @@ def _class(topic: str, released: NotebookNode):
     rng = random.Random(SEED)
     exercises = exercises_of(topic)
     stubs = {name: _cell(released, name).source for name in exercises}
-    right = {name: _right_ways(topic, name, stubs[name], set(exercises)) for name in exercises}
+    known = {*exercises, *_imported(released)}
+    right = {name: _right_ways(topic, name, stubs[name], known) for name in exercises}
 
     def answers(chosen: dict[str, Answer]) -> dict[str, Answer]:
         full = {name: chosen.get(name) or rng.choice(right[name]) for name in exercises}
@@ -115,11 +150,11 @@ def _class(topic: str, released: NotebookNode):
     written = len(exercises) // 2 + 1
     yield HALF_DONE, answers({name: Answer("blank", "", None) for name in list(exercises)[written:]})
     first = next(iter(exercises))
-    noisy = NOISE + _with_body(stubs[first], NOISY_LINES + _body_of(solution_source(topic, first)))
+    noisy = NOISE + _noisy(stubs[first], solution_source(topic, first))
     yield NOISY, answers({first: Answer("right", "with_a_warning", noisy)})
     for student, mistakes in _dealt(topic, rng).items():
         chosen = {
-            name: Answer("mistake", m.name, answer_source(stubs[name], m.implementation, set(exercises)))
+            name: Answer("mistake", m.name, answer_source(stubs[name], m.implementation, known))
             for name, m in mistakes.items()
         }
         yield student, answers(chosen)
@@ -143,10 +178,11 @@ def _dealt(topic: str, rng: random.Random) -> dict[str, dict]:
     return hands
 
 
-def _right_ways(topic: str, name: str, stub: str, exercises: set[str]) -> list[Answer]:
-    reference = _with_body(stub, _body_of(solution_source(topic, name)))
+def _right_ways(topic: str, name: str, stub: str, known: set[str]) -> list[Answer]:
+    solution = solution_source(topic, name)
+    reference = solution if _is_class(stub) else _with_body(stub, _body_of(solution))
     ways = ways_of(topic).get(name, {})
-    others = [Answer("right", way, answer_source(stub, f, exercises)) for way, f in ways.items()]
+    others = [Answer("right", way, answer_source(stub, f, known)) for way, f in ways.items()]
     return [Answer("right", "reference", reference), *others]
 
 
@@ -174,6 +210,31 @@ def _cell(notebook: NotebookNode, name: str) -> NotebookNode:
         if cell.metadata.get("nbgrader", {}).get("solution") and definition(cell.source).name == name:
             return cell
     raise KeyError(name)
+
+
+def _imported(notebook: NotebookNode) -> set[str]:
+    """The names that the cells before the first exercise import."""
+    names = set()
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            break
+        if cell.cell_type == "code" and not cell.source.startswith(SETUP.partition("\n")[0]):
+            imports = [
+                n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Import | ast.ImportFrom)
+            ]
+            names |= {alias.asname or alias.name for node in imports for alias in node.names}
+    return names
+
+
+def _is_class(source: str) -> bool:
+    return isinstance(definition(source), ast.ClassDef)
+
+
+def _noisy(stub: str, solution: str) -> str:
+    """A right answer that warns and prints: where it is called, or a class where it is defined."""
+    if _is_class(stub):
+        return f"{NOISY_LINES}\n\n{solution}"
+    return _with_body(stub, NOISY_LINES + _body_of(solution))
 
 
 def _with_body(stub: str, body: str) -> str:

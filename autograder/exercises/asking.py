@@ -1,12 +1,20 @@
-"""Holding a student's answers against the reference, and saying where they part."""
+"""Holding a student's answers against the reference, and saying where they part.
 
-import hashlib
+A behaviour of a function asks `ask.same(arguments)`; one of a module builds it first:
+
+    built = ask.build(draw, 8, 2, dropout=0.0)
+    built.same(x, mask)
+    built.same_gradient(x, mask, upstream=upstream)
+"""
+
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autograder.exercises.namespace import Call, Forbidden, Foreign, Namespace, Near, Outcome, plain
+from autograder.exercises.comparing import a, difference, show, show_call
+from autograder.exercises.drawing import Draw
+from autograder.exercises.namespace import Call, Forbidden, Namespace, Outcome, Step, plain
 from autograder.exercises.specification import Exercise
 
 LONGEST_MESSAGE, LONGEST_EXAMPLE = 500, 2000
@@ -25,202 +33,192 @@ class Blank(Exception):
     """The exercise has not been answered: the stub is still there, or the name is not defined."""
 
 
-class Draw:
-    """Random inputs, the same for the same seed.
-
-    >>> Draw("course key", "ada").integer(1, 6) == Draw("course key", "ada").integer(1, 6)
-    True
-    """
-
-    def __init__(self, *seed: str):
-        digest = hashlib.sha256("\0".join(seed).encode()).digest()
-        self.generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
-
-    def integer(self, low: int, high: int) -> int:
-        """A whole number from `low` to `high`, both included."""
-        return int(torch.randint(low, high + 1, (), generator=self.generator))
-
-    def scores(self, *shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Scores from a normal distribution: small enough that no softmax saturates."""
-        return torch.randn(shape, generator=self.generator).to(dtype)
-
-    def mask(self, *shape: int) -> Tensor:
-        """A mask in which every row may look at some keys and not at others (two keys at least)."""
-        order = torch.rand(shape, generator=self.generator).argsort(dim=-1).argsort(dim=-1)
-        allowed = torch.randint(1, shape[-1], (*shape[:-1], 1), generator=self.generator)
-        return order < allowed
-
-    def token_ids(self, batch: int, length: int, pad_id: int) -> Tensor:
-        """Token ids (batch, length), padded right, left and inside by turns, never throughout a row."""
-        ids = torch.randint(0, 90, (batch, length), generator=self.generator)
-        ids[ids == pad_id] = 91
-        for row, sentence in enumerate(ids):
-            padding = self.integer(1, max(1, length // 2)) if length > 1 else 0
-            if row % 3 == 0:
-                sentence[length - padding :] = pad_id
-            elif row % 3 == 1:
-                sentence[:padding] = pad_id
-            elif length > 2:
-                sentence[1 : 1 + padding] = pad_id
-        return ids
-
-
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
-
-
-def difference(value: Any, expected: Tensor, types: bool = True) -> str | None:
-    """In what a value differs from the expected tensor, in words; None where it does not.
-
-    `types=False` looks past the type, so that ones and zeros may stand for True and False.
-    """
-    if not isinstance(value, Tensor):
-        kind = value.kind if isinstance(value, Foreign) else type(value).__name__
-        return f"it returns {'nothing' if value is None else f'a {kind}'}, not a tensor"
-    if types and value.dtype != expected.dtype:
-        return f"its type is {value.dtype}, not {expected.dtype}"
-    if value.shape != expected.shape:
-        return f"its shape is {tuple(value.shape)}, not {tuple(expected.shape)}"
-    tolerance = TOLERANCE.get(expected.dtype, 0.0)
-    same = torch.isclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
-    if same.all():
-        return None
-    where = tuple((~same).nonzero()[0].tolist())
-    found, wanted = _in_words(value[where]), _in_words(expected[where])
-    if found == wanted:
-        found, wanted = f"{value[where].item():.12g}", f"{expected[where].item():.12g}"
-    return f"at {where} it is {found}, not {wanted}"
-
-
 class Ask:
-    """Questions to one student's function, each held against the reference. All are remembered."""
+    """Questions to one student's function or class, each held against the reference. All are remembered."""
 
-    def __init__(self, exercise: type[Exercise], namespace: Namespace, reference: Namespace | None = None):
+    def __init__(self, exercise: type[Exercise], namespace: Namespace, reference: Namespace):
         self.exercise = exercise
         self.namespace = namespace
-        self.reference = reference or Near({exercise.name: exercise.reference()})
+        self.reference = reference
         self.asked: list[tuple[Call, Outcome]] = []
 
-    def outcome(self, *arguments, **how) -> Outcome:
-        """Put one question; an error the answer raises is `Wrong`, the stub's own is `Blank`."""
-        call = Call(self.exercise.name, plain(arguments), forbidden=self.exercise.forbidden, **how)
-        outcome = self.namespace.ask(call)
-        self.asked.append((call, outcome))
-        if outcome.error:
-            kind, message = outcome.error
-            if kind == "NotImplementedError":
-                raise Blank(message)
-            if kind in (Forbidden.__name__, "Stopped"):
-                raise Wrong(_first_line(message), show_call(call))
-            raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
-        return outcome
+    def build(self, draw: Draw, *arguments, dtype: torch.dtype = torch.float32, **keywords) -> "Built":
+        """A module of the exercise's class, built with these arguments; its weights are drawn."""
+        return Built(self, draw, arguments, keywords, dtype)
 
-    def same(self, *arguments, types: bool = True) -> None:
+    def same(self, *arguments, types: bool = True, **keywords) -> None:
         """The answer equals the reference in type, shape and values."""
-        self._compared(arguments, types)
+        self._compared(self.call(*arguments, keywords=keywords), types)
 
-    def same_kind(self, *arguments) -> None:
+    def same_kind(self, *arguments, **keywords) -> None:
         """The answer equals the reference in type and shape."""
-        call, value, expected = self._answered(arguments)
+        call = self.call(*arguments, keywords=keywords)
+        value, expected = self._values(call)
         if isinstance(value, Tensor) and (value.dtype, value.shape) == (expected.dtype, expected.shape):
             return
         raise Wrong(difference(value, expected), show(call, value, expected))
 
     def nothing_where_hidden(self, scores: Tensor, mask: Tensor) -> None:
         """The answer is zero to the last bit where the mask is False."""
-        call, value, expected = self._answered((scores, mask))
+        call = self.call(scores, mask)
+        value, expected = self._values(call)
         if not isinstance(value, Tensor) or value.shape != expected.shape:
             raise Wrong(difference(value, expected), show(call, value, expected))
         if (value[~mask.expand(value.shape)] != 0).any():
             raise Wrong("what is hidden is small, but not zero", show(call, value, expected))
 
-    def same_gradient(self, *arguments, upstream: Tensor) -> None:
+    def same_gradient(self, *arguments, upstream: Tensor | tuple[Tensor, ...], **keywords) -> None:
         """The answer's gradients with respect to its floating arguments equal the reference's."""
-        found = self.outcome(*arguments, upstream=upstream).gradients
-        call = Call(self.exercise.name, arguments, upstream=upstream)
-        expected_ones = self.reference.ask(call).gradients
-        for gradient, expected in zip((*found, *[None] * len(expected_ones)), expected_ones, strict=False):
-            if message := difference(gradient, expected):
-                raise Wrong(f"in its gradient, {message}", show(call, gradient, expected))
+        call = self.call(*arguments, upstream=upstream, keywords=keywords)
+        self.compare_gradients(call, *self.outcomes(call))
 
-    def keeps_arguments(self, *arguments) -> None:
+    def keeps_arguments(self, *arguments, **keywords) -> None:
         """The answer is right in value, and leaves its arguments as they were."""
-        call = self._compared(arguments, types=False, watched=True)
-        _, outcome = self.asked[-1]
-        kept = (*outcome.arguments, *[None] * len(arguments))
-        for before, after in zip(arguments, kept, strict=False):
-            if isinstance(before, Tensor) and difference(after, before):
-                raise Wrong("it changes the tensor it was given", show(call, after, before))
+        call = self.call(*arguments, keywords=keywords, watched=True)
+        self._compared(call, types=False)
+        self.compare_arguments(call, self.asked[-1][1], call.arguments)
 
-    def follows_device(self, *arguments) -> None:
+    def follows_device(self, *arguments, **keywords) -> None:
         """The answer is on the device of its arguments, and mixes no devices on the way."""
-        call = Call(self.exercise.name, arguments, elsewhere=True)
-        outcome = self.namespace.ask(call)
-        self.asked.append((call, outcome))
+        self.compare_devices(Call(self.exercise.name, arguments, keywords, elsewhere=True))
+
+    def refuses(self, error: str, *arguments, **keywords) -> None:
+        """The answer raises an error of this name, and does not go on."""
+        steps = (Step("eval"),) if isinstance(self.exercise.reference(), type) else ()
+        call = self.call(*arguments, keywords=keywords, steps=steps)
+        outcome = self._put(call)
+        if outcome.error is None:
+            raise Wrong(f"it should raise {error}, and raises nothing", show_call(call))
+        if outcome.error[0] != error:
+            self.no_error(call, outcome)
+
+    def call(self, *arguments, **how) -> Call:
+        """The question that these arguments are."""
+        return Call(self.exercise.name, plain(arguments), forbidden=self.exercise.forbidden, **how)
+
+    def outcomes(self, call: Call) -> tuple[Outcome, Outcome]:
+        """Put a question: the answer's outcome, which is no error, and the reference's."""
+        outcome = self._put(call)
+        self.no_error(call, outcome)
+        return outcome, self.reference.ask(call)
+
+    def no_error(self, call: Call, outcome: Outcome) -> None:
+        """The answer was given without an error."""
+        if not outcome.error:
+            return
+        kind, message = outcome.error
+        if kind == "NotImplementedError":
+            raise Blank(message)
+        if kind in (Forbidden.__name__, "Stopped"):
+            raise Wrong(_first_line(message), show_call(call))
+        raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
+
+    def compare(self, call: Call, value: Any, expected: Any, types: bool = True) -> None:
+        """A value equals the expected one."""
+        if message := difference(value, expected, types):
+            raise Wrong(message, show(call, value, expected))
+
+    def compare_gradients(self, call: Call, found: Outcome, expected: Outcome) -> None:
+        """Gradients equal the expected ones, those of a module's parameters by their names."""
+        gradients = (*found.gradients, *[None] * len(expected.gradients))
+        for gradient, wanted in zip(gradients, expected.gradients, strict=False):
+            if message := difference(gradient, wanted):
+                raise Wrong(f"in its gradient, {message}", show(call, gradient, wanted))
+
+    def compare_arguments(self, call: Call, found: Outcome, arguments: tuple) -> None:
+        """The arguments are after the call what they were before."""
+        kept = (*found.arguments, *[None] * len(arguments))
+        for before, after in zip(arguments, kept, strict=False):
+            if difference(after, before):
+                raise Wrong(f"it changes the {_kind(before)} it was given", show(call, after, before))
+
+    def compare_devices(self, call: Call) -> None:
+        """What comes of a call made elsewhere is there too."""
+        outcome = self._put(call)
         if outcome.error:
             raise Wrong(f"it raises {outcome.error[0]}: {_first_line(outcome.error[1])}", show_call(call))
         if outcome.device == "other":
             raise Wrong("with its input on a GPU it makes tensors on the CPU", show_call(call))
 
-    def _answered(self, arguments: tuple, **how) -> tuple[Call, Any, Tensor]:
-        """The call, the value the answer gives, and the one the reference gives."""
-        value = self.outcome(*arguments, **how).value
-        call = Call(self.exercise.name, arguments)
-        return call, value, self.reference.ask(call).value
+    def _put(self, call: Call) -> Outcome:
+        outcome = self.namespace.ask(call)
+        self.asked.append((call, outcome))
+        return outcome
 
-    def _compared(self, arguments: tuple, types: bool, **how) -> Call:
-        call, value, expected = self._answered(arguments, **how)
-        if message := difference(value, expected, types):
-            raise Wrong(message, show(call, value, expected))
-        return call
+    def _values(self, call: Call) -> tuple[Any, Any]:
+        found, expected = self.outcomes(call)
+        return found.value, expected.value
 
-
-def show(call: Call, value: Any, expected: Tensor) -> str:
-    """A call, what it gave and what was expected, as a student can read it."""
-    return f"{show_call(call)}\n\ngives\n{show_value(value)}\n\nexpected\n{show_value(expected)}"
+    def _compared(self, call: Call, types: bool) -> None:
+        self.compare(call, *self._values(call), types)
 
 
-def show_call(call: Call) -> str:
-    """The call as one would type it; tensors too large to read are named by their shape."""
-    return f"{call.name}({', '.join(_argument(argument) for argument in call.arguments)})"
+class Built:
+    """Questions to a module, given the reference's weights and in evaluation mode unless told otherwise."""
+
+    def __init__(self, ask: Ask, draw: Draw, arguments: tuple, keywords: dict, dtype: torch.dtype):
+        self.ask, self.arguments, self.keywords = ask, arguments, keywords
+        self.weights = draw.weights(ask.exercise.reference()(*arguments, **keywords), dtype)
+
+    def same_parameters(self) -> None:
+        """The module has the reference's parameters: names, shapes and types."""
+        call = self._call(Step("eval"), weights=None)
+        found, expected = self.ask.outcomes(call)
+        for name, wanted in expected.value.items():
+            parameter = found.value.get(name) if isinstance(found.value, dict) else None
+            if not isinstance(parameter, Tensor):
+                raise Wrong(f"it has no parameter {name}", show_call(call))
+            if parameter.shape != wanted.shape:
+                shapes = f"{tuple(parameter.shape)}, not {tuple(wanted.shape)}"
+                raise Wrong(f"its parameter {name} has shape {shapes}", show_call(call))
+        for name in found.value:
+            if name not in expected.value:
+                raise Wrong(f"it has a parameter {name} too many", show_call(call))
+
+    def same(self, *arguments, method: str = "__call__", training: bool = False, **keywords) -> None:
+        """The module's answer equals the reference's."""
+        self.same_steps(Step(method, plain(arguments), keywords, training=training))
+
+    def same_steps(self, *steps: Step) -> None:
+        """The answers to these questions, put to one module in turn, equal the reference's."""
+        call = self._call(*steps)
+        for found, expected in self._answers(call):
+            self.ask.compare(call, found.value, expected.value)
+
+    def same_gradient(self, *arguments, upstream: Any, method: str = "__call__", **keywords) -> None:
+        """The gradients of the arguments and of all parameters equal the reference's."""
+        call = self._call(Step(method, plain(arguments), keywords, upstream, training=False))
+        for found, expected in self._answers(call):
+            self.ask.compare_gradients(call, found, expected)
+
+    def keeps_arguments(self, *arguments, method: str = "__call__", **keywords) -> None:
+        """The module's answer is right, and leaves its arguments as they were."""
+        call = self._call(Step(method, plain(arguments), keywords, watched=True, training=False))
+        for found, expected in self._answers(call):
+            self.ask.compare(call, found.value, expected.value)
+            self.ask.compare_arguments(call, found, plain(arguments))
+
+    def follows_device(self, *arguments, method: str = "__call__", **keywords) -> None:
+        """The module, moved to a device, makes nothing on another one."""
+        step = Step(method, arguments, keywords)
+        self.ask.compare_devices(self._call(step, weights=None, elsewhere=True))
+
+    def _call(self, *steps: Step, **how) -> Call:
+        how = {"weights": self.weights, **how}
+        return self.ask.call(*self.arguments, keywords=self.keywords, steps=steps, **how)
+
+    def _answers(self, call: Call):
+        """The module's outcome and the reference's, step by step; an error in a step is `Wrong`."""
+        found, expected = self.ask.outcomes(call)
+        for answer, wanted in zip(found.steps, expected.steps, strict=False):
+            self.ask.no_error(call, answer)
+            yield answer, wanted
+        if len(found.steps) < len(expected.steps):
+            raise Wrong("it gives no answer", show_call(call))
 
 
-def show_value(value: Any) -> str:
-    """A value for the eye: a small mask as a picture, small numbers in full, the rest by its shape."""
-    if isinstance(value, Foreign):
-        return f"a {value.kind}"
-    if not isinstance(value, Tensor):
-        return repr(value)
-    head = f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-    if value.numel() > 160 or value.numel() == 0:
-        return head
-    if value.dim() == 0:
-        return f"{head} {value.item()}"
-    rows = [" ".join(_number(item) for item in row) for row in value.reshape(-1, value.shape[-1])]
-    return "\n".join([head, *rows])
-
-
-def _argument(argument: Any) -> str:
-    if not isinstance(argument, Tensor):
-        return str(argument)
-    if argument.numel() > 40:
-        return f"<{str(argument.dtype).removeprefix('torch.')} {tuple(argument.shape)}>"
-    return str([_rounded(item) for item in argument.tolist()] if argument.dim() else argument.item())
-
-
-def _rounded(item: Any) -> Any:
-    if isinstance(item, list):
-        return [_rounded(part) for part in item]
-    return round(item, 3) if isinstance(item, float) else item
-
-
-def _in_words(item: Tensor) -> str:
-    return str(item.item()) if item.dtype == torch.bool else _number(item)
-
-
-def _number(item: Tensor) -> str:
-    if item.dtype == torch.bool:
-        return "■" if item else "·"
-    return f"{item.item():.4g}"
+def _kind(value: Any) -> str:
+    return a(value).removeprefix("a ")
 
 
 def _clipped(text: str, longest: int) -> str:

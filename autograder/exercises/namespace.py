@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Step:
     method: str = "__call__"
     arguments: tuple = ()
     keywords: dict = field(default_factory=dict)
-    upstream: Tensor | None = None
+    upstream: Tensor | tuple[Tensor, ...] | None = None
     watched: bool = False
     training: bool | None = None
 
@@ -40,15 +40,15 @@ class Call:
     result is reported: what takes its device from nowhere gives itself away without a GPU.
     A library function whose name begins as one of `forbidden` raises while the question is answered.
 
-    With `steps`, `name` is a class. It is built, given `weights` (a state dictionary) where there are
-    any, and each step is a question to the object. It never leaves its process: its initial weights and
-    the outcomes of the steps do.
+    With `steps`, `name` is a class. It is built, its parameters are given `weights` where there are any,
+    of their type, and each step is a question to the object. It never leaves its process: its initial
+    parameters and the outcomes of the steps do.
     """
 
     name: str
     arguments: tuple = ()
     keywords: dict = field(default_factory=dict)
-    upstream: Tensor | None = None
+    upstream: Tensor | tuple[Tensor, ...] | None = None
     watched: bool = False
     elsewhere: bool = False
     forbidden: tuple[str, ...] = ()
@@ -98,9 +98,10 @@ def plain(value: Any) -> Any:
         return value.detach().as_subclass(Tensor).clone()
     if value is None or isinstance(value, bool | int | float | str | torch.dtype):
         return value
-    if type(value) in (list, tuple):
-        return type(value)(plain(item) for item in value)
-    if type(value) is dict:
+    for kind in (list, tuple):
+        if isinstance(value, kind):
+            return kind(plain(item) for item in value)
+    if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     return Foreign(type(value).__name__)
 
@@ -143,18 +144,16 @@ class Near:
 
     def _built(self, call: Call) -> Outcome:
         built = self.names[call.name](*plain(call.arguments), **plain(call.keywords))
-        weights = dict(built.state_dict()) if isinstance(built, nn.Module) else None
-        before = plain(weights)
+        before = plain(_parameters(built))
         if call.weights is not None:
-            built.load_state_dict(plain(call.weights))
+            _load(built, plain(call.weights))
         outcomes = []
         for step in call.steps:
             try:
                 if step.training is not None:
                     built.train(step.training)
-                method = built if step.method == "__call__" else getattr(built, step.method)
-                parameters = dict(built.named_parameters()) if isinstance(built, nn.Module) else {}
-                outcomes.append(_answered(_without(call.forbidden, method), step, parameters))
+                method = _without(call.forbidden, _method(built, step))
+                outcomes.append(_answered(method, step, _parameters(built)))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -163,22 +162,52 @@ class Near:
         return Outcome(value=before, steps=tuple(outcomes))
 
     def _elsewhere(self, call: Call) -> Outcome:
-        arguments = [
-            torch.empty(a.shape, dtype=a.dtype, device="meta") if isinstance(a, Tensor) else a
-            for a in call.arguments
-        ]
+        function, asked = self.names[call.name], call
+        if call.steps:
+            asked = call.steps[0]
+            function = _method(function(*call.arguments, **call.keywords).to("meta"), asked)
+        arguments, keywords = tree_map_only(
+            Tensor, lambda tensor: tensor.to("meta"), (asked.arguments, asked.keywords)
+        )
         try:
             with _TwoDevices():
-                value = self.names[call.name](*arguments)
+                value = function(*arguments, **keywords)
         except _MixedDevices:
             return Outcome(device="other")
         except Exception as error:
             if "meta" in str(error).lower():
                 return Outcome()  # it reads values, and there are none
             return Outcome(error=_described(error))
-        if not isinstance(value, Tensor):
+        devices = {leaf.device.type for leaf in tree_leaves(value) if isinstance(leaf, Tensor)}
+        if not devices:
             return Outcome()
-        return Outcome(device="input" if value.device.type == "meta" else "other")
+        return Outcome(device="input" if devices == {"meta"} else "other")
+
+
+def _method(built: Any, step: Step) -> Callable:
+    return built if step.method == "__call__" else getattr(built, step.method)
+
+
+def _parameters(built: Any) -> dict[str, Tensor]:
+    return dict(built.named_parameters()) if isinstance(built, nn.Module) else {}
+
+
+def _load(built: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give a module's parameters these values and their type; ValueError where it has others."""
+    parameters = _parameters(built)
+    if missing := [name for name in weights if name not in parameters]:
+        raise ValueError(
+            f"it has no parameter {', '.join(missing)}; it has {', '.join(parameters) or 'none'}"
+        )
+    if unknown := [name for name in parameters if name not in weights]:
+        raise ValueError(f"it has a parameter too many: {', '.join(unknown)}")
+    for name, wanted in weights.items():
+        if parameters[name].shape != wanted.shape:
+            found = tuple(parameters[name].shape)
+            raise ValueError(f"its parameter {name} has shape {found}, not {tuple(wanted.shape)}")
+    for dtype in {weight.dtype for weight in weights.values()}:
+        built.to(dtype)
+    built.load_state_dict(weights, strict=False)
 
 
 class _MixedDevices(Exception):

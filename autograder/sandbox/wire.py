@@ -127,10 +127,15 @@ def _encoded(value: Any, tensors: dict[str, Tensor], depth: int = 0) -> Any:
     if depth < DEEPEST:
         if type(value) in (list, tuple):
             return {type(value).__name__: [_encoded(item, tensors, depth + 1) for item in value]}
-        if type(value) is dict and all(type(key) is str for key in value):
+        if type(value) is dict and all(map(_is_key, value)):
             pairs = [[_encoded(part, tensors, depth + 1) for part in item] for item in value.items()]
             return {"dict": pairs}
     return {"foreign": type(value).__name__[:200]}
+
+
+def _is_key(value: Any) -> bool:
+    """Whether a value is a word or words: numbers can be chosen to collide, and make a dictionary slow."""
+    return type(value) is str or (type(value) is tuple and all(type(item) is str for item in value))
 
 
 def _encoded_tensor(value: Tensor, tensors: dict[str, Tensor]) -> dict:
@@ -156,8 +161,11 @@ def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
             return [_decoded(item, tensors) for item in content]
         case "tuple":
             return tuple(_decoded(item, tensors) for item in content)
-        case "dict" if all(type(key) is str for key, _ in content):  # numbers can be chosen to collide
-            return {_decoded(key, tensors): _decoded(item, tensors) for key, item in content}
+        case "dict":
+            pairs = [(_decoded(key, tensors), _decoded(item, tensors)) for key, item in content]
+            if not all(_is_key(key) for key, _ in pairs):
+                raise Garbled("a dictionary whose keys are not words")
+            return dict(pairs)
         case "tensor":
             return tensors[content]
         case "float":

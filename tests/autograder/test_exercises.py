@@ -115,14 +115,31 @@ def test_wrong_answers_of_strangers_are_caught(topic, exercise, answers, figures
         figures["strangers' wrong answers caught"] += not verdict.passed
 
 
+def nothing_like(value):
+    """A value of the same kind that says nothing: zeros, an empty list, no text."""
+    if isinstance(value, torch.Tensor):
+        return torch.zeros_like(value)
+    if isinstance(value, tuple) and any(isinstance(item, torch.Tensor) for item in value):
+        return tuple(map(nothing_like, value))
+    return type(value)()
+
+
+def saying_nothing(reference):
+    """The reference, whose answers are of the right kind and say nothing."""
+    if not isinstance(reference, type):
+        return lambda *arguments, **keywords: nothing_like(reference(*arguments, **keywords))
+
+    class Nothing(reference):
+        def forward(self, *arguments, **keywords):
+            return nothing_like(super().forward(*arguments, **keywords))
+
+    return Nothing
+
+
 @pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
 def test_an_answer_wrong_in_a_way_nobody_knows_gets_no_wrong_name(exercise):
     """Zeros of the right shape and type are wrong, and none of our sentences is about them."""
-
-    def zeros(*arguments):
-        return torch.zeros_like(exercise.reference()(*arguments))
-
-    verdict = judge(exercise, near(exercise, zeros), "unknown")
+    verdict = judge(exercise, near(exercise, saying_nothing(exercise.reference())), "unknown")
     assert not verdict.passed
     assert verdict.sentence == ""
     assert verdict.first_wrong.message
@@ -131,7 +148,7 @@ def test_an_answer_wrong_in_a_way_nobody_knows_gets_no_wrong_name(exercise):
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
 def test_the_stub_gets_nothing_and_a_friendly_sentence(exercise):
-    def stub(*arguments):
+    def stub(*arguments, **keywords):
         raise NotImplementedError(f"write {exercise.name} here")
 
     for namespace in (near(exercise, stub), Near({})):
@@ -146,7 +163,7 @@ def test_the_stub_gets_nothing_and_a_friendly_sentence(exercise):
 @pytest.mark.parametrize("exercise", EXERCISES, ids=name_of)
 @pytest.mark.parametrize("error", [SystemExit, ZeroDivisionError, RecursionError], ids=name_of)
 def test_an_answer_that_raises_is_wrong_not_fatal(exercise, error):
-    def raising(*arguments):
+    def raising(*arguments, **keywords):
         raise error("no")
 
     verdict = judge(exercise, near(exercise, raising), "raising")
@@ -159,9 +176,9 @@ def test_an_answer_that_raises_is_wrong_not_fatal(exercise, error):
     "value", [None, 3.0, "mask", [[True]], {1, 2}], ids=lambda value: type(value).__name__
 )
 def test_an_answer_of_another_type_is_wrong_not_fatal(exercise, value):
-    verdict = judge(exercise, near(exercise, lambda *arguments: value), "type")
+    verdict = judge(exercise, near(exercise, lambda *arguments, **keywords: value), "type")
     assert verdict.points == 0
-    assert "not a tensor" in verdict.first_wrong.message
+    assert verdict.first_wrong.message
 
 
 def test_the_same_seed_gives_the_same_verdict_and_another_seed_other_inputs():
