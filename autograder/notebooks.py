@@ -131,7 +131,8 @@ def repository_url() -> str:
 def imported_files() -> list[Path]:
     """What a chapter may import from the course: the files of companion/ and solutions/."""
     rooms = [ROOT / "companion", ROOT / "solutions"]
-    return sorted(p for room in rooms for p in room.rglob("*") if p.suffix in (".py", ".js", ".css", ".otf"))
+    kinds = (".py", ".js", ".css", ".otf", ".tsv", ".gz")
+    return sorted(path for room in rooms for path in room.rglob("*") if path.suffix in kinds)
 
 
 def fingerprint() -> str:

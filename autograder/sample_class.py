@@ -92,7 +92,8 @@ def answer_source(stub: str, implementation: Callable, known: set[str]) -> str:
         source = _class_source(definition(stub).name, code, implementation)
     else:
         node = ast.parse(code).body[0]
-        source = _with_body(stub, "\n".join(code.splitlines()[node.body[0].lineno - 1 :]))
+        body = "\n".join(code.splitlines()[node.body[0].lineno - 1 :])
+        source = _with_body(stub, textwrap.dedent(body))
     base = getattr(implementation, "__base__", implementation)
     names = vars(inspect.getmodule(base)) | vars(inspect.getmodule(implementation))
     header = []

@@ -6,11 +6,12 @@ import warnings
 import nbformat
 import pytest
 
+from autograder.chapters import chapter_paths
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
 from autograder.exercises.namespace import Near
-from autograder.grading import taken_in
+from autograder.grading import grade, taken_in
 from autograder.results import results
 from autograder.sample_class import (
     ALL_RIGHT,
@@ -25,41 +26,58 @@ from autograder.sample_class import (
 from autograder.verdict import Verdict, judge
 
 TOPIC = "masks"
-EXERCISES = exercises_of(TOPIC)
+TOPICS = [path.stem[3:] for path in chapter_paths()]
 STUB = 'def causal_mask(length):\n    """Look back."""\n    # Your code here\n    raise NotImplementedError'
 LIMIT = float("-inf")
 
 
-@pytest.fixture(scope="module")
-def put_in(sample) -> dict:
-    return json.loads((sample.path / RECORD).read_text())[TOPIC]
+@pytest.fixture(scope="module", params=TOPICS)
+def topic(request) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def judged(sample, put_in) -> dict[str, dict[str, Verdict]]:
+def exercises(topic) -> dict:
+    return exercises_of(topic)
+
+
+@pytest.fixture(scope="module")
+def course(topic, sample, tmp_path_factory) -> Course:
+    """A course whose class of samples is graded in this topic."""
+    if topic == TOPIC:
+        return sample
+    course = Course.made(tmp_path_factory.mktemp(topic) / "course")
+    course.release(topic)
+    dict(grade(course, topic, write_sample_class(course, topic)))
+    return course
+
+
+@pytest.fixture(scope="module")
+def put_in(course, topic) -> dict:
+    return json.loads((course.path / RECORD).read_text())[topic]
+
+
+@pytest.fixture(scope="module")
+def judged(course, topic, exercises, put_in) -> dict[str, dict[str, Verdict]]:
     """The verdict on every answer of everybody, reached in this process with the grader's seeds."""
     verdicts = {}
     for student in put_in:
-        notebook = nbformat.read(sample.notebook("submitted", student, TOPIC), as_version=4)
-        seeds = taken_in(sample, TOPIC, student).job.seeds
-        names = {}
-        exec("import torch\nfrom jaxtyping import Bool, Float, Int\nfrom torch import Tensor", names)
-        for cell in notebook.cells:
-            if cell.metadata.get("nbgrader", {}).get("solution"):
-                exec(cell.source, names)
+        job, names = taken_in(course, topic, student).job, {}
         with warnings.catch_warnings(action="ignore"):
+            for cell in job.cells:
+                exec(cell, names)
             verdicts[student] = {
-                name: judge(exercise, Near(names), seeds[name]) for name, exercise in EXERCISES.items()
+                name: judge(exercise, Near(names), job.seeds[name]) for name, exercise in exercises.items()
             }
     return verdicts
 
 
 @pytest.fixture(scope="module")
-def graded(sample) -> dict:
-    return {result.student: result for result in results(sample, TOPIC)}
+def graded(course, topic) -> dict:
+    return {result.student: result for result in results(course, topic)}
 
 
-def test_the_class_is_believable(put_in):
+def test_the_class_is_believable(put_in, exercises):
     assert len(put_in) == 24
     wrong = {s: sum(a["kind"] == "mistake" for a in answers.values()) for s, answers in put_in.items()}
     assert sum(number <= 4 for number in wrong.values()) > len(put_in) / 2
@@ -70,15 +88,15 @@ def test_the_class_is_believable(put_in):
         for name, a in answers.items()
         if a["kind"] == "mistake"
     }
-    assert made == {(name, mistake.name) for name, e in EXERCISES.items() for mistake in e.mistakes}
+    assert made == {(name, mistake.name) for name, e in exercises.items() for mistake in e.mistakes}
 
 
-def test_every_known_mistake_is_named(put_in, graded):
+def test_every_known_mistake_is_named(put_in, graded, exercises):
     answers = [
         (s, name, a) for s, given in put_in.items() for name, a in given.items() if a["kind"] == "mistake"
     ]
     unnamed = [(s, n, a["name"]) for s, n, a in answers if graded[s].feedback[n].verdict.mistake != a["name"]]
-    assert len(answers) >= sum(len(exercise.mistakes) for exercise in EXERCISES.values())
+    assert len(answers) >= sum(len(exercise.mistakes) for exercise in exercises.values())
     assert not unnamed
 
 
@@ -107,17 +125,17 @@ def test_what_inherits_a_mistake_is_sent_back_to_it(put_in, graded):
         assert feedback.verdict.passed or feedback.mend_first, (student, name)
 
 
-def test_special_students(put_in, judged, graded):
-    of = sum(exercise.points() for exercise in EXERCISES.values())
+def test_special_students(exercises, graded):
+    of = sum(exercise.points() for exercise in exercises.values())
     assert graded[ALL_RIGHT[0]].total == graded[NOISY].total == of
     assert graded[BLANK].total == 0
     assert all("is not written yet" in f.why_nothing for f in graded[BLANK].feedback.values())
     assert 0 < graded[HALF_DONE].total < of
 
 
-def test_noisy_student_warns_and_adds_a_cell(sample):
-    released = nbformat.read(sample.released(TOPIC), as_version=4)
-    noisy = nbformat.read(sample.notebook("submitted", NOISY, TOPIC), as_version=4)
+def test_noisy_student_warns_and_adds_a_cell(course, topic):
+    released = nbformat.read(course.released(topic), as_version=4)
+    noisy = nbformat.read(course.notebook("submitted", NOISY, topic), as_version=4)
     assert len(noisy.cells) == len(released.cells) + 1
     assert any("sys.stderr" in cell.source for cell in noisy.cells)
 
