@@ -1,1 +1,1 @@
-"""What chapters import besides their own code: figures and explorers."""
+"""What chapters import besides their own code: data, figures and explorers."""
