@@ -1,6 +1,7 @@
 """One submission, from its cells to a verdict on each exercise. The answers are asked behind the wall."""
 
 import ast
+import functools
 import hashlib
 import time
 from collections.abc import Iterable
@@ -90,6 +91,7 @@ class _Examination:
     def __init__(self, job: Job, zygote: Zygote):
         self.job, self.zygote = job, zygote
         self.exercises = exercises_of(job.topic)
+        self.references = {name: Reference(exercise) for name, exercise in self.exercises.items()}
         self.limits = Limits(**job.limits)
         self.together = TOGETHER
         self.verdicts: dict[str, Verdict] = {}
@@ -99,17 +101,12 @@ class _Examination:
 
     def done(self) -> Examined:
         begun = time.monotonic()
-        references = {name: Reference(exercise) for name, exercise in self.exercises.items()}
-        asked = {
-            name: questions(exercise, references[name], self.job.seeds[name])
-            for name, exercise in self.exercises.items()
-        }
         for _ in range(MOST_RESTARTS):
             left = [name for name in self.exercises if name not in self.verdicts]
             seconds = self.limits.seconds - (time.monotonic() - begun)
             if not left or seconds < 1:
                 break
-            self._visit(left, asked, references, max(2, int(seconds)))
+            self._visit(left, max(2, int(seconds)))
         for name, exercise in self.exercises.items():
             if name not in self.verdicts:
                 self.stopped[name] = Stopped("time", "there was no time left to check it")
@@ -122,15 +119,25 @@ class _Examination:
             round(time.monotonic() - begun, 4),
         )
 
-    def _visit(self, left: list[str], asked: dict, references: dict, seconds: int) -> None:
+    @functools.cached_property
+    def asked(self) -> dict[str, list[Call]]:
+        """All that is asked of each exercise."""
+        return {
+            name: questions(exercise, self.references[name], self.job.seeds[name])
+            for name, exercise in self.exercises.items()
+        }
+
+    def _visit(self, left: list[str], seconds: int) -> None:
         """Run the cells in a new process and judge what is left, as far as it goes."""
         running = [index for index in range(len(self.job.cells)) if index not in self.left_out]
         ran: set[int] = set()
         answers: list[Outcome] = []
         defined: set[str] | None = None
         calls: list[tuple[str, Call]] = []
+        visit = Visit(self.zygote, replace(self.limits, seconds=seconds))
+        asked = self.asked  # worked out while the walls go up
         try:
-            with Visit(self.zygote, replace(self.limits, seconds=seconds)) as visit:
+            with visit:
                 for cell in visit.run([self.job.cells[index] for index in running]):
                     ran.add(running[cell.cell])
                     self.cells[running[cell.cell]] = (_in_one_line(cell.error), safe(cell.output))
@@ -151,7 +158,7 @@ class _Examination:
             if name in defined and len(given) < len(asked[name]) and name not in self.stopped:
                 return
             answered = Answered(name, name in defined, given)
-            self.verdicts[name] = judge(exercise, answered, self.job.seeds[name], references[name])
+            self.verdicts[name] = judge(exercise, answered, self.job.seeds[name], self.references[name])
 
     def _remember(
         self,

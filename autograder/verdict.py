@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from autograder.exercises.asking import Ask, Blank, Wrong
 from autograder.exercises.comparing import difference
 from autograder.exercises.drawing import Draw
-from autograder.exercises.namespace import Call, Namespace, Near, Outcome, fingerprint
+from autograder.exercises.namespace import Call, Namespace, Near, Outcome
 from autograder.exercises.specification import Exercise, Mistake
 from autograder.text import safe
 
@@ -72,11 +72,9 @@ class Reference:
             if self.exercise not in RIGHT_ELSEWHERE:
                 RIGHT_ELSEWHERE[self.exercise] = self.near.ask(call)
             return RIGHT_ELSEWHERE[self.exercise]
-        call = replace(call, forbidden=())
-        key = fingerprint(call)
-        if key not in self.known:
-            self.known[key] = self.near.ask(call)
-        return self.known[key]
+        if call.fingerprint not in self.known:
+            self.known[call.fingerprint] = self.near.ask(replace(call, forbidden=()))
+        return self.known[call.fingerprint]
 
 
 class Answered:
@@ -84,13 +82,13 @@ class Answered:
 
     def __init__(self, name: str, defined: bool, answers: Iterable[tuple[Call, Outcome]]):
         self.name, self.defined = name, defined
-        self.answers = {fingerprint(call): outcome for call, outcome in answers}
+        self.answers = {call.fingerprint: outcome for call, outcome in answers}
 
     def defines(self, name: str) -> bool:
         return self.defined and name == self.name
 
     def ask(self, call: Call) -> Outcome:
-        return self.answers.get(fingerprint(call), NOT_REACHED)
+        return self.answers.get(call.fingerprint, NOT_REACHED)
 
 
 NOT_REACHED = Outcome(error=("Stopped", "it was stopped before"))
@@ -102,7 +100,7 @@ def questions(exercise: type[Exercise], reference: Reference, seed: str) -> list
     asker.known = reference.known
     for behaviour in exercise.behaviours:
         behaviour.check(Ask(exercise, asker, reference), Draw(seed, exercise.name, behaviour.name))
-    return list({fingerprint(call): call for call in asker.asked}.values())
+    return list({call.fingerprint: call for call in asker.asked}.values())
 
 
 def judge(
@@ -150,35 +148,30 @@ def _recognise(
 
     It must agree on every call of the first behaviour that failed. Where another behaviour failed
     too it may differ, since people make two mistakes at once; what the student does right it must
-    not do wrong. Among several, the one that agrees with most calls speaks.
+    not do wrong. Among several, the one that agrees with most calls speaks, to the words of its errors.
     """
-    if all(finding.points for finding, _ in asked):
+    right = [pair for finding, calls in asked if finding.points for pair in calls]
+    first = next((calls for finding, calls in asked if not finding.points), [])
+    if all(same_outcome(reference.ask(call), outcome) for call, outcome in first):
         return None
-    best, best_score = None, 0
+    best, best_score = None, -1
     for mistake in exercise.mistakes:
-        wrong = Near({exercise.name: mistake.implementation})
-        explains, score = None, 0
-        for finding, calls in asked:
-            agrees = [same_outcome(wrong.ask(call), outcome) for call, outcome in calls]
-            score += sum(agrees)
-            if finding.points and not all(agrees):
-                explains = False
-            if not finding.points and explains is None:
-                explains = all(agrees) and any(
-                    not same_outcome(wrong.ask(call), reference.ask(call)) for call, _ in calls
-                )
-        if explains and score > best_score:
-            best, best_score = mistake, score
+        near = Near({exercise.name: mistake.implementation})
+        if all(same_outcome(near.ask(call), outcome) for call, outcome in [*first, *right]):
+            given = [(near.ask(call), outcome) for _, calls in asked for call, outcome in calls]
+            score = sum(same_outcome(*pair) and _errors(pair[0]) == _errors(pair[1]) for pair in given)
+            if score > best_score:
+                best, best_score = mistake, score
     return best
 
 
 def same_outcome(one: Outcome, other: Outcome) -> bool:
-    """Whether two outcomes agree: in value, error, device, gradients, and what became of the arguments.
+    """Whether two outcomes agree: in value, kind of error, device, gradients and what became of arguments.
 
     Of a module that was built, the value is its random beginning: only its names and shapes are compared.
     """
     return (
-        one.error == other.error
+        (one.error and one.error[0]) == (other.error and other.error[0])
         and one.device == other.device
         and (_same_shapes(one.value, other.value) if other.steps else _same(one.value, other.value))
         and _same(one.arguments, other.arguments)
@@ -186,6 +179,10 @@ def same_outcome(one: Outcome, other: Outcome) -> bool:
         and len(one.steps) == len(other.steps)
         and all(map(same_outcome, one.steps, other.steps))
     )
+
+
+def _errors(outcome: Outcome) -> list[tuple[str, str] | None]:
+    return [outcome.error, *(step.error for step in outcome.steps)]
 
 
 def _same(one: object, other: object) -> bool:

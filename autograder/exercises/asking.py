@@ -86,19 +86,20 @@ class Ask:
         """The answer raises an error of this name, and does not go on."""
         steps = (Step("eval"),) if isinstance(self.exercise.reference(), type) else ()
         call = self.call(*arguments, keywords=keywords, steps=steps)
-        outcome = self._put(call)
-        if outcome.error is None:
-            raise Wrong(f"it should raise {error}, and raises nothing", show_call(call))
-        if outcome.error[0] != error:
-            self.no_error(call, outcome)
+        self.compare_error(call, self._put(call), error)
 
     def call(self, *arguments, **how) -> Call:
         """The question that these arguments are."""
         return Call(self.exercise.name, plain(arguments), forbidden=self.exercise.forbidden, **how)
 
-    def outcomes(self, call: Call) -> tuple[Outcome, Outcome]:
-        """Put a question: the answer's outcome, which is no error, and the reference's."""
+    def outcomes(self, call: Call, by_chance: bool = False) -> tuple[Outcome, Outcome]:
+        """Put a question: the answer's outcome, which is no error, and the reference's.
+
+        What chance decides (`by_chance`) is not remembered: it says nothing about known mistakes.
+        """
         outcome = self._put(call)
+        if by_chance:
+            self.asked.pop()
         self.no_error(call, outcome)
         return outcome, self.reference.ask(call)
 
@@ -112,6 +113,13 @@ class Ask:
         if kind in (Forbidden.__name__, "Stopped"):
             raise Wrong(_first_line(message), show_call(call))
         raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
+
+    def compare_error(self, call: Call, outcome: Outcome, error: str) -> None:
+        """The outcome is an error of this name."""
+        if outcome.error is None:
+            raise Wrong(f"it should raise {error}, and raises nothing", show_call(call))
+        if outcome.error[0] != error:
+            self.no_error(call, outcome)
 
     def compare(self, call: Call, value: Any, expected: Any, types: bool = True) -> None:
         """A value equals the expected one."""
@@ -184,6 +192,20 @@ class Built:
         call = self._call(*steps)
         for found, expected in self._answers(call):
             self.ask.compare(call, found.value, expected.value)
+
+    def refuses(self, error: str, *arguments, method: str = "__call__", **keywords) -> None:
+        """The module is built, and raises an error of this name when it is asked."""
+        call = self._call(Step(method, plain(arguments), keywords, training=False))
+        found, _ = self.ask.outcomes(call)
+        self.ask.compare_error(call, found.steps[-1], error)
+
+    def in_training(self, *arguments, method: str = "__call__", **keywords) -> tuple[Call, Any, Any]:
+        """The question, the module's answer in training, which chance decides, and the right one without."""
+        learning = self._call(Step(method, plain(arguments), keywords, training=True))
+        found, _ = self.ask.outcomes(learning, by_chance=True)
+        self.ask.no_error(learning, found.steps[-1])
+        whole = self.ask.reference.ask(self._call(Step(method, plain(arguments), keywords, training=False)))
+        return learning, found.steps[-1].value, whole.steps[-1].value
 
     def same_gradient(self, *arguments, upstream: Any, method: str = "__call__", **keywords) -> None:
         """The gradients of the arguments and of all parameters equal the reference's."""

@@ -57,6 +57,8 @@ def _difference_of_tensors(value: Any, expected: Tensor, types: bool) -> str | N
         return f"its type is {value.dtype}, not {expected.dtype}"
     if value.shape != expected.shape:
         return f"its shape is {tuple(value.shape)}, not {tuple(expected.shape)}"
+    if value.dtype == expected.dtype and torch.equal(value, expected):
+        return None
     tolerance = TOLERANCE.get(expected.dtype, 0.0)
     same = torch.isclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=True)
     if same.all():

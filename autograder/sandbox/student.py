@@ -14,6 +14,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -54,20 +55,15 @@ def _weighed(scores: torch.Tensor) -> torch.Tensor:
 def serve(channel: int) -> None:
     """Answer the frames that arrive on a channel, until it is closed."""
     names = _main_module()
-    for name in [name for name in sys.modules if name.split(".")[0] == "autograder"]:
-        del sys.modules[name]  # who imports it now gets another copy, and changes nothing here
     answers = {"run": _run, "ask": _ask, "defines": _defines}
     while True:
         body, blob = wire.lengths(_read(channel, 8), trusted=True)
         message = wire.unpack(_read(channel, body), _read(channel, blob))
-        together, frames = message.pop("together", 1), []
+        together = message.pop("together", 1)
         ((kind, content),) = message.items()
-        for answer in answers[kind](content, names):
-            frames.append(wire.pack(answer))
-            if len(frames) == together:
-                _write(channel, b"".join(frames))
-                frames.clear()
-        _write(channel, b"".join(frames))
+        left = answers[kind](content, names)
+        while some := tuple(islice(left, together)):
+            _write(channel, wire.pack(some))
 
 
 def _read(channel: int, number: int) -> bytes:

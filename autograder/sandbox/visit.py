@@ -42,7 +42,7 @@ class Ran:
 
 @dataclass
 class Visit:
-    """One student's process, from its start to its end.
+    """One student's process, from its start to its end. The walls go up while the `with` is not entered yet.
 
     Raises NoSandbox where it does not start or a wall that this machine offers does not stand,
     and Stopped where it stops answering.
@@ -53,10 +53,12 @@ class Visit:
     walls: dict = field(default_factory=dict)
     ended: dict = field(default_factory=dict)
 
-    def __enter__(self) -> "Visit":
+    def __post_init__(self):
         exercises = exercises_of(self.zygote.topic).values()
         guarded = [name for exercise in exercises for name in exercise.forbidden]
         self.channel, self.status = self.zygote.fork({**asdict(self.limits), "guarded": guarded})
+
+    def __enter__(self) -> "Visit":
         self.heard = bytearray()
         self.budget = LONGEST_VISIT
         self.deadline = time.monotonic() + self.limits.seconds
@@ -118,17 +120,20 @@ class Visit:
         unsent = memoryview(wire.pack(message))
         missed = 0
         while number:
-            answer, unsent = self._next(unsent)
-            number -= 1
-            if twice and missed >= 0 and isinstance(answer, dict):
-                error = answer.get("error")
-                missed += isinstance(error, tuple) and error[:1] == ("NameError",)
-                if not number and missed:
-                    number, missed = missed, -1
-            yield answer
+            answers, unsent = self._next(unsent)
+            if not isinstance(answers, tuple) or not 0 < len(answers) <= number:
+                raise _garbled()
+            for answer in answers:
+                number -= 1
+                if twice and missed >= 0 and isinstance(answer, dict):
+                    error = answer.get("error")
+                    missed += isinstance(error, tuple) and error[:1] == ("NameError",)
+                    if not number and missed:
+                        number, missed = missed, -1
+                yield answer
 
     def _next(self, unsent: memoryview) -> tuple[Any, memoryview]:
-        """The next message; what is left to be sent is sent meanwhile."""
+        """The next answers; what is left to be sent is sent meanwhile."""
         until = min(time.monotonic() + self.limits.step, self.deadline)
         wanted, head = 8, None
         while True:

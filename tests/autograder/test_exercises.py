@@ -47,6 +47,13 @@ def near(exercise, implementation):
     return Near({exercise.name: implementation})
 
 
+def under_its_name(exercise, implementation):
+    """An implementation as a student has it: a class is called as the exercise says."""
+    if isinstance(implementation, type):
+        return type(exercise.name, (implementation,), {})
+    return implementation
+
+
 def stranger(exercise, code):
     """The namespace of somebody who wrote this code and has all other answers right."""
     names = {"torch": torch, **vars(exercise.solutions)}
@@ -64,7 +71,7 @@ def test_the_reference_gets_everything(exercise):
 @pytest.mark.parametrize(("exercise", "mistake"), MISTAKES, ids=name_of)
 def test_a_known_mistake_is_caught_and_named_as_itself(exercise, mistake, figures):
     for seed in SEEDS:
-        verdict = judge(exercise, near(exercise, mistake.implementation), seed)
+        verdict = judge(exercise, near(exercise, under_its_name(exercise, mistake.implementation)), seed)
         wrong = [finding.behaviour for finding in verdict.findings if not finding.points]
         assert mistake.breaks.title in wrong
         assert verdict.mistake == mistake.name
