@@ -18,6 +18,8 @@ from solutions.self_attention import (
     split_heads,
 )
 
+Heads = Float[Tensor, "batch heads source d_head"]
+
 
 class CrossAttention(nn.Module):
     """Every target position looks at the source, in several ways at once.
@@ -42,10 +44,7 @@ class CrossAttention(nn.Module):
 
     def project_memory(
         self, memory: Float[Tensor, "batch source d_model"]
-    ) -> tuple[
-        Float[Tensor, "batch heads source d_head"],
-        Float[Tensor, "batch heads source d_head"],
-    ]:
+    ) -> tuple[Heads, Heads]:
         """Make the keys and values of all heads, once for all steps."""
         return (
             split_heads(self.key(memory), self.n_heads),
@@ -55,8 +54,8 @@ class CrossAttention(nn.Module):
     def attend(
         self,
         x: Float[Tensor, "batch target d_model"],
-        key: Float[Tensor, "batch heads source d_head"],
-        value: Float[Tensor, "batch heads source d_head"],
+        key: Heads,
+        value: Heads,
         mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch target d_model"]:
         """Attend to a memory whose keys and values are made already."""
@@ -96,7 +95,7 @@ def alignment(
 ) -> Float[Tensor, "batch target source"]:
     """Average the heads: how much each target token looks at each source.
 
-    Source: Garg et al. 2019, section 4.1.
+    Source: Garg et al. 2019, who average the heads of one layer.
     """
     return weights.mean(dim=1)
 

@@ -54,9 +54,8 @@ def rotate(
     angle = positions[..., None] * base ** (-place / d_head)
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     first, second = x.chunk(2, dim=-1)
-    return torch.cat(
-        [first * cos - second * sin, second * cos + first * sin], dim=-1
-    )
+    turned = first * cos - second * sin, second * cos + first * sin
+    return torch.cat(turned, dim=-1)
 
 
 class DecoderInput(nn.Module):

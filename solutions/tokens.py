@@ -161,50 +161,32 @@ def pad_batch(
 
 
 class Tokenizer:
-    """Token ids: special tokens first, then the 256 symbols, then merges.
-
-    Special tokens are never found in a text: they are added by their ids.
-    """
+    """Token ids: special tokens, then the 256 symbols, then merged tokens."""
 
     def __init__(
         self,
         merges: Mapping[tuple[str, str], int],
         special: Sequence[str] = SPECIAL,
     ):
-        self.merges, self.special = merges, tuple(special)
-        merged = ["".join(pair) for pair in merges]
-        self.tokens = [
-            *dict.fromkeys([*special, *sorted(byte_symbols()), *merged])
-        ]
-        self.ids = {token: number for number, token in enumerate(self.tokens)}
-        self.known: dict[str, list[int]] = {}
+        merged = map("".join, merges)
+        tokens = dict.fromkeys([*special, *sorted(byte_symbols()), *merged])
+        self.merges, self.special, self.tokens = merges, special, [*tokens]
+        self.ids = {token: number for number, token in enumerate(tokens)}
+        self.pad_id, self.begin_id, self.end_id = map(self.ids.get, SPECIAL)
+        self.known = {}  # word to ids
 
     def __len__(self) -> int:
         return len(self.tokens)
 
-    @property
-    def pad_id(self) -> int:
-        return self.ids["[pad]"]
-
-    @property
-    def begin_id(self) -> int:
-        return self.ids["[begin]"]
-
-    @property
-    def end_id(self) -> int:
-        return self.ids["[end]"]
-
     def encode(self, text: str) -> list[int]:
-        """The ids of a text's tokens; words are kept once they are known."""
-        ids = []
-        for word in WORD.findall(text):
-            if word not in self.known:
-                tokens = encode(word, self.merges)
-                self.known[word] = [self.ids[token] for token in tokens]
-            ids += self.known[word]
-        return ids
+        """The ids of a text's tokens, which are never special ones."""
+        words = WORD.findall(text)
+        for word in {*words} - self.known.keys():
+            tokens = encode(word, self.merges)
+            self.known[word] = [self.ids[token] for token in tokens]
+        return [number for word in words for number in self.known[word]]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text that ids stand for; special tokens are left out."""
+        """The text that ids stand for, without the special tokens."""
         tokens = [self.tokens[number] for number in ids]
         return decode([token for token in tokens if token not in self.special])

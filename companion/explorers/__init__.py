@@ -1,5 +1,9 @@
 """Figures that answer when they are moved: in Jupyter, in Colab and on the published page."""
 
+from companion.explorers.cross_attention import CrossAttentionExplorer
+from companion.explorers.embeddings import PositionExplorer
 from companion.explorers.masks import MaskExplorer
+from companion.explorers.self_attention import AttentionExplorer
+from companion.explorers.tokens import TokenExplorer
 
-__all__ = ["MaskExplorer"]
+__all__ = ["AttentionExplorer", "CrossAttentionExplorer", "MaskExplorer", "PositionExplorer", "TokenExplorer"]

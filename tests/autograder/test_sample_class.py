@@ -78,7 +78,7 @@ def graded(course, topic) -> dict:
 
 
 def test_the_class_is_believable(put_in, exercises):
-    assert len(put_in) == 24
+    assert len(put_in) >= 24
     wrong = {s: sum(a["kind"] == "mistake" for a in answers.values()) for s, answers in put_in.items()}
     assert sum(number <= 4 for number in wrong.values()) > len(put_in) / 2
     assert [wrong[student] for student in ALL_RIGHT] == [0, 0, 0]
@@ -110,7 +110,7 @@ def test_right_answers_get_full_marks_and_mistakes_do_not(put_in, graded):
 
 def test_grading_can_be_replayed(judged, graded):
     """Sandbox, feedback and gradebook say what judging the same answers in this process says."""
-    assert len(graded) == 24
+    assert graded.keys() == judged.keys()
     for student, result in graded.items():
         assert {name: f.verdict for name, f in result.feedback.items()} == judged[student]
         assert result.points == {name: verdict.points for name, verdict in judged[student].items()}
