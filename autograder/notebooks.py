@@ -206,7 +206,10 @@ def _cells_that_need_an_answer(chapter: Chapter) -> set[int]:
 
 
 def _with_solution(stub: str, solution: str) -> str:
-    """The stub with each `# Your code here` replaced by the solution's body, between nbgrader's markers."""
+    """The stub with each `# Your code here` replaced by the solution's body, between nbgrader's markers.
+
+    The stub's `raise` stays below: it is the student's again when nbgrader takes the solution out.
+    """
     bodies = dict(_bodies(definition(solution), solution))
     lines = stub.splitlines()
     for qualified, node in reversed(list(_functions(definition(stub)))):
@@ -215,6 +218,8 @@ def _with_solution(stub: str, solution: str) -> str:
         if row is not None:
             indent = re.match(r"\s*", lines[row])[0]
             body = textwrap.indent(textwrap.dedent(bodies[qualified]), indent)
+            if not isinstance(ast.parse(textwrap.dedent(bodies[qualified])).body[-1], ast.Return):
+                body += f"\n{indent}return"
             lines[row : row + 1] = [f"{indent}### BEGIN SOLUTION", body, f"{indent}### END SOLUTION"]
     return "\n".join(lines)
 

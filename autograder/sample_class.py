@@ -26,7 +26,8 @@ from autograder.chapters import definition, solution_source
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
-from autograder.notebooks import SETUP, write
+from autograder.intake.python import Reader
+from autograder.notebooks import write
 
 SEED = 2017
 RECORD = "sample_class.json"
@@ -90,31 +91,48 @@ def write_sample_class(course: Course, topic: str) -> list[str]:
 def answer_source(stub: str, implementation: Callable, known: set[str]) -> str:
     """The stub with an implementation in it, standing on its own wherever the notebook has the known names.
 
-    Module-level constants are written out, other names the body needs are imported above it. A class that
-    changes methods of the reference is written as the reference with these methods in it.
+    A class that changes methods of the reference is written as the reference with these methods in it.
     """
     code = textwrap.dedent(inspect.getsource(implementation))
-    if isinstance(implementation, type):
-        source = _class_source(definition(stub).name, code, implementation)
-    else:
-        node = ast.parse(code).body[0]
-        body = "\n".join(code.splitlines()[node.body[0].lineno - 1 :])
-        source = _with_body(stub, textwrap.dedent(body))
     base = getattr(implementation, "__base__", implementation)
     names = vars(inspect.getmodule(base)) | vars(inspect.getmodule(implementation))
-    header = []
-    for name in sorted(_globals_of(source) - known - {definition(stub).name}):
+    above: dict[str, str] = {}
+    if isinstance(implementation, type):
+        source = _class_source(definition(stub).name, code, implementation)
+        source = _written_out(source, names, known, above)
+    else:
+        code = _written_out(code, names, known, above)
+        node = ast.parse(code).body[0]
+        source = _with_body(stub, textwrap.dedent("\n".join(code.splitlines()[node.body[0].lineno - 1 :])))
+    imports = [line for line in above.values() if line.startswith(("import ", "from "))]
+    helpers = [text for text in above.values() if text not in imports]
+    return "\n\n\n".join(filter(None, ["\n".join(imports), *helpers, source]))
+
+
+def _written_out(source: str, names: dict, known: set[str], above: dict[str, str]) -> str:
+    """The source, with constants written out; what it needs besides is put into `above`, in order.
+
+    Right answers of the same chapter are written out under another name, so that they are right here too.
+    """
+    for name in sorted(_globals_of(source) - known):
         value = names[name]
+        module = getattr(value, "__module__", "")
         if isinstance(value, float):
             source = re.sub(rf"\b{name}\b", f'float("{value}")', source)
         elif isinstance(value, ModuleType):
-            alias = "" if name == value.__name__ else f" as {name}"
-            header.append(f"import {value.__name__}{alias}")
-        elif hasattr(value, "__module__"):
-            header.append(f"from {value.__module__} import {name}")
+            above[name] = f"import {value.__name__}" + ("" if name == value.__name__ else f" as {name}")
+        elif module.startswith(("autograder.", "solutions.")):
+            new = name if module.startswith("autograder.") else f"right_{value.__name__}"
+            source = re.sub(rf"\b{name}\b", new, source)
+            if new not in above:
+                text = textwrap.dedent(inspect.getsource(value))
+                text = re.sub(rf"\b{value.__name__}\b", new, text)
+                above[new] = _written_out(text, vars(inspect.getmodule(value)), known | {new}, above)
+        elif module:
+            above[name] = f"from {module} import {name}"
         else:
             source = re.sub(rf"\b{name}\b", repr(value), source)
-    return "\n".join([*header, *[""] * 2 * bool(header), source])
+    return source
 
 
 def _class_source(name: str, code: str, implementation: type) -> str:
@@ -144,8 +162,8 @@ def _class(topic: str, released: NotebookNode):
     rng = random.Random(SEED)
     exercises = exercises_of(topic)
     stubs = {name: _cell(released, name).source for name in exercises}
-    known = {*exercises, *_imported(released)}
-    right = {name: _right_ways(topic, name, stubs[name], known) for name in exercises}
+    given = _given(released)
+    right = {name: _right_ways(topic, name, stubs[name], given | set(exercises)) for name in exercises}
 
     def answers(chosen: dict[str, Answer]) -> dict[str, Answer]:
         full = {name: chosen.get(name) or rng.choice(right[name]) for name in exercises}
@@ -161,7 +179,7 @@ def _class(topic: str, released: NotebookNode):
     yield NOISY, answers({first: Answer("right", "with_a_warning", noisy)})
     for student, mistakes in _dealt(topic, rng).items():
         chosen = {
-            name: Answer("mistake", m.name, answer_source(stubs[name], m.implementation, known))
+            name: Answer("mistake", m.name, answer_source(stubs[name], m.implementation, given))
             for name, m in mistakes.items()
         }
         yield student, answers(chosen)
@@ -216,23 +234,18 @@ def _answered(released: NotebookNode, topic: str, answers: dict[str, Answer]) ->
 def _cell(notebook: NotebookNode, name: str) -> NotebookNode:
     """The cell of a released notebook that holds an exercise's stub."""
     for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("solution") and definition(cell.source).name == name:
+        marked = cell.metadata.get("nbgrader", {})
+        if marked.get("solution") and marked["grade_id"].partition("-")[2] == name:
             return cell
     raise KeyError(name)
 
 
-def _imported(notebook: NotebookNode) -> set[str]:
-    """The names that the cells before the first exercise import."""
-    names = set()
-    for cell in notebook.cells:
-        if cell.metadata.get("nbgrader", {}).get("solution"):
-            break
-        if cell.cell_type == "code" and not cell.source.startswith(SETUP.partition("\n")[0]):
-            imports = [
-                n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Import | ast.ImportFrom)
-            ]
-            names |= {alias.asname or alias.name for node in imports for alias in node.names}
-    return names
+def _given(notebook: NotebookNode) -> set[str]:
+    """The names that the cells of a released notebook bring, its exercises left out."""
+    cells = [
+        cell.source for cell in notebook.cells if cell.cell_type == "code" and "nbgrader" not in cell.metadata
+    ]
+    return set().union(*(Reader().code(cell).binds for cell in cells))
 
 
 def _is_class(source: str) -> bool:
@@ -261,14 +274,14 @@ def _body_of(source: str) -> str:
 
 
 def _globals_of(source: str) -> set[str]:
-    """The names that the functions of a source take from their module."""
+    """The names that the functions and classes of a source take from their module."""
 
     def inside(table: symtable.SymbolTable) -> set[str]:
         own = {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
         return own.union(*map(inside, table.get_children()))
 
     children = symtable.symtable(source, "<answer>", "exec").get_children()
-    bodies = [child for child in children if child.get_type() == "function"]
+    bodies = [child for child in children if child.get_type() in ("function", "class")]
     return set().union(*map(inside, bodies)) - set(vars(builtins))
 
 

@@ -120,7 +120,7 @@ class TrainBPE:
             best = max(pairs, key=lambda pair: (pairs[pair], -age[pair[0]], -age[pair[1]]))
             merges[best] = rank
             age[best[0] + best[1]] = len(age)
-            words = {merge_pair(word, best): count for word, count in words.items()}
+            words = {tuple(merge_pair(word, best)): count for word, count in words.items()}
         return merges
 
     def with_sorting(corpus, n_merges):

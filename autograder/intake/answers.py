@@ -1,6 +1,8 @@
 """Which cells answer the exercises of a topic, which of the others those need, and what is odd about them."""
 
+import ast
 import functools
+import inspect
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -342,16 +344,31 @@ def _other_chapter(search: _Search, release: Release) -> str:
 
 def _flags(run: list[int], cells: list[Cell], release: Release, reader: Reader) -> list[str]:
     """What a person should look at in the student's own cells that are run."""
-    forbidden = sorted({name for e in exercises_of(release.topic).values() for name in e.forbidden})
-    words = re.compile(rf"(?<!\w)_*(?:{'|'.join(map(re.escape, forbidden))})\w*") if forbidden else None
     flags = []
     for index in run:
         said = "\n".join(reader.mentions(cells[index].source))
         flags += [f"It mentions {'torch._C' if w == '_C' else w}." for w in STRANGE.findall(said)]
-        flags += [
-            f"It mentions {word}, which an exercise must do without." for word in words.findall(said) if words
-        ]
+        for name in _forbidden(release.topic, reader.code(cells[index].source).binds):
+            words = re.findall(rf"(?<!\w)_*{re.escape(name)}\w*", said)
+            flags += [f"It mentions {word}, which an exercise must do without." for word in words]
     return flags
+
+
+def _forbidden(topic: str, binds: Iterable[str]) -> list[str]:
+    """How names begin that a cell must do without: what no solution uses, and what its exercises forbid."""
+    exercises, used = exercises_of(topic), _used_by_solutions(topic)
+    names = {name for exercise in exercises.values() for name in exercise.forbidden}
+    unused = {name for name in names if not any(word.startswith(name) for word in used)}
+    answered = [exercise for name, exercise in exercises.items() if name in binds]
+    return sorted(unused.union(*(exercise.forbidden for exercise in answered)))
+
+
+@functools.cache
+def _used_by_solutions(topic: str) -> set[str]:
+    """The names of attributes and variables in the reference implementation of a topic."""
+    exercise = next(iter(exercises_of(topic).values()))
+    nodes = ast.walk(ast.parse(inspect.getsource(exercise.solutions)))
+    return {getattr(node, "attr", None) or getattr(node, "id", "") for node in nodes}
 
 
 def _each_once(sentences: Iterable[str]) -> tuple[str, ...]:

@@ -183,21 +183,23 @@ def _code_of(tree: ast.Module, source: str) -> Code:
     read = {s.get_name() for s in symbols if s.is_referenced()}
     imports = {s.get_name() for s in symbols if s.is_imported()}
     uses: set[str] = set()
+    of_module = {s.get_name() for s in symbols}
     tables = list(top.get_children())
     while tables:
         table = tables.pop()
         tables += table.get_children()
         for symbol in table.get_symbols():
             if symbol.is_global():
+                of_module.add(symbol.get_name())
                 uses |= {symbol.get_name()} if symbol.is_referenced() else set()
                 binds |= {symbol.get_name()} if symbol.is_assigned() or symbol.is_imported() else set()
     alters, calls, star, dynamic = _changes(tree)
     return Code(
         frozenset(binds),
         frozenset(imports),
-        frozenset(alters),
-        frozenset(calls),
-        frozenset(uses | _read_before_bound(tree, read)),
+        frozenset(alters & of_module),
+        frozenset(calls & of_module),
+        frozenset(uses | (_read_before_bound(tree, read) & of_module)),
         star=star,
         dynamic=dynamic or bool((uses | read) & DYNAMIC),
     )
