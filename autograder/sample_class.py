@@ -13,7 +13,7 @@ import random
 import re
 import symtable
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -26,6 +26,7 @@ from autograder.chapters import definition, solution_source
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
+from autograder.exercises.specification import Mistake
 from autograder.intake.python import Reader
 from autograder.notebooks import write
 
@@ -33,9 +34,10 @@ SEED = 2017
 RECORD = "sample_class.json"
 ALL_RIGHT = ("aiko", "bruno", "chidi")
 BLANK, HALF_DONE, NOISY = "dana", "emre", "fatima"
+SENT_BACK = "grace"  # makes one mistake, and calls it in an answer that is right otherwise
 # How prone to mistakes each of the others is, and so how many each makes.
 OTHERS = {
-    "grace": 1, "hiro": 1, "ines": 1, "jonas": 2, "kavya": 2, "leila": 2, "mateo": 3, "nadia": 3, "olga": 3,
+    "hiro": 1, "ines": 1, "jonas": 2, "kavya": 2, "leila": 2, "mateo": 3, "nadia": 3, "olga": 3,
     "pedro": 4, "quynh": 4, "rafael": 4, "sofia": 5, "tomas": 5, "uma": 6, "viktor": 6, "wei": 7, "zanele": 7,
 }  # fmt: skip
 # Where an exercise has more known mistakes than they are, these hand in as well: a class for every mistake.
@@ -177,15 +179,21 @@ def _class(topic: str, released: NotebookNode):
     first = next(iter(exercises))
     noisy = NOISE + _noisy(stubs[first], solution_source(topic, first))
     yield NOISY, answers({first: Answer("right", "with_a_warning", noisy)})
-    for student, mistakes in _dealt(topic, rng).items():
-        chosen = {
+
+    def made(mistakes: dict[str, Mistake]) -> dict[str, Answer]:
+        return {
             name: Answer("mistake", m.name, answer_source(stubs[name], m.implementation, given))
             for name, m in mistakes.items()
         }
-        yield student, answers(chosen)
+
+    base, calling = next(_calls_among(right), (first, None))
+    called = {calling: right[calling][0]} if calling else {}
+    yield SENT_BACK, answers(made({base: exercises[base].mistakes[0]}) | called)
+    for student, mistakes in _dealt(topic, rng).items():
+        yield student, answers(made(mistakes))
 
 
-def _dealt(topic: str, rng: random.Random) -> dict[str, dict]:
+def _dealt(topic: str, rng: random.Random) -> dict[str, dict[str, Mistake]]:
     """Every known mistake given to somebody, and a few popular ones to those who make few others."""
     most = max(len(exercise.mistakes) for exercise in exercises_of(topic).values())
     prone = OTHERS | dict.fromkeys(LATECOMERS[: max(0, most - len(OTHERS))], PRONE)
@@ -211,6 +219,13 @@ def _right_ways(topic: str, name: str, stub: str, known: set[str]) -> list[Answe
     ways = ways_of(topic).get(name, {})
     others = [Answer("right", way, answer_source(stub, f, known)) for way, f in ways.items()]
     return [Answer("right", "reference", reference), *others]
+
+
+def _calls_among(right: dict[str, list[Answer]]) -> Iterator[tuple[str, str]]:
+    """Pairs of exercises of which the reference of the second calls the first."""
+    for calling, (reference, *_) in right.items():
+        called = _globals_of(reference.source)
+        yield from ((base, calling) for base in right if base in called)
 
 
 def _inheriting(answers: dict[str, Answer]) -> dict[str, Answer]:

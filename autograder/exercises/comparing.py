@@ -89,14 +89,21 @@ def _difference_of_dictionaries(value: Any, expected: dict, types: bool) -> str 
             return f"it has no {_text(key)}"
         if message := difference(value[key], wanted, types):
             return f"for {_text(key)}, {message}"
-    for key in value:
-        if key not in expected:
-            return f"it has {_text(key)}, which does not belong there"
+    if strangers := [key for key in value if key not in expected]:
+        return f"it has {_text(min(strangers, key=repr))}, which does not belong there"
     return None
 
 
 def show(call: Call, value: Any, expected: Any) -> str:
-    """A call, what it gave and what was expected, as a student can read it."""
+    """A call, what it gave and what was expected, as a student can read it.
+
+    A dictionary's items stand in the order of the expected one: its own may change from run to run.
+    """
+    if isinstance(value, dict) and isinstance(expected, dict):
+        order = {key: place for place, key in enumerate(expected)}
+        value = {
+            key: value[key] for key in sorted(value, key=lambda key: (order.get(key, len(order)), repr(key)))
+        }
     return f"{show_call(call)}\n\ngives\n{show_value(value)}\n\nexpected\n{show_value(expected)}"
 
 

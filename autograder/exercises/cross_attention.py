@@ -802,7 +802,6 @@ def _row_weights(draw, target, source):
 class WordAlignment(Exercise):
     name = "word_alignment"
     solutions = solutions.cross_attention
-    builds_on = ("alignment",)
 
     @behaviour("has a row for each target word and a column for each source word", points=1)
     def convention(ask, draw):
