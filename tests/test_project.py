@@ -70,6 +70,7 @@ def imports_of(path):
 
 
 TEXT = {".css", ".ipynb", ".js", ".md", ".py", ".sh", ".toml", ".txt", ".yml"}
+COMMANDS = {"train_translation.py"}  # trains the reader's model on the course's data: no topic
 ROOMS = {"autograder", "book", "chapters", "companion", "solutions", "tests"}
 
 
@@ -85,9 +86,10 @@ ROOMS = {"autograder", "book", "chapters", "companion", "solutions", "tests"}
 )
 def test_imports_go_one_way(room, allowed):
     for path in (ROOT / room).rglob("*.py"):
+        may = allowed | ({"companion.data"} if path.name in COMMANDS else set())
         for module in imports_of(path):
             if module.split(".")[0] in ROOMS:
-                assert any(module == name or module.startswith(f"{name}.") for name in allowed), (
+                assert any(module == name or module.startswith(f"{name}.") for name in may), (
                     f"{path}: {module}"
                 )
 
