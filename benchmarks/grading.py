@@ -48,14 +48,15 @@ def course_of(students: int, folder: Path) -> Course:
 
 def timed(command: list[str], course: Course) -> tuple[float, float]:
     """The seconds a command takes, and the most memory that a student's process added, in MiB."""
-    begun = time.monotonic()
-    running = subprocess.Popen(command, cwd=course.path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    most = 0.0
-    while running.poll() is None:
-        most = max(most, private_memory(running.pid))
-        time.sleep(0.02)
-    if running.returncode:
-        sys.exit(running.stderr.read().decode())
+    begun, most = time.monotonic(), 0.0
+    with tempfile.TemporaryFile() as said:  # a pipe that nobody reads is soon full, and stops who writes
+        running = subprocess.Popen(command, cwd=course.path, stdout=subprocess.DEVNULL, stderr=said)
+        while running.poll() is None:
+            most = max(most, private_memory(running.pid))
+            time.sleep(0.02)
+        if running.returncode:
+            said.seek(0)
+            sys.exit(said.read().decode())
     return time.monotonic() - begun, most
 
 
