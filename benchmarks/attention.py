@@ -12,15 +12,13 @@ causal mask again, with `is_causal=True` besides: torch then reads no mask, and 
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from measuring import machine, ratios, timed
 from torch import Tensor, nn
 
 from companion import figures
@@ -99,24 +97,6 @@ def check(steps: dict[str, Callable[[], tuple]]) -> None:
         torch.testing.assert_close(its_gradient, gradient, rtol=1e-4, atol=1e-4)
 
 
-def timed(steps: dict[str, Callable[[], tuple]], repetitions: int) -> dict[str, list[float]]:
-    """The seconds of each step, turn by turn; the order changes from turn to turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    names = list(steps)
-    for turn in range(repetitions):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            begun = time.perf_counter()
-            steps[name]()
-            seconds[name].append(time.perf_counter() - begun)
-    return seconds
-
-
-def ratios(ours: list[float], theirs: list[float]) -> dict[str, float]:
-    """How many times as fast ours is: the median over the turns, and the middle half of them."""
-    low, median, high = statistics.quantiles([b / a for a, b in zip(ours, theirs, strict=True)], n=4)
-    return {"median": round(median, 3), "low": round(low, 3), "high": round(high, 3)}
-
-
 def compare(size: tuple[int, int, int], repetitions: int) -> dict[str, dict]:
     """Every mask at one size; what is found is printed."""
     found = {}
@@ -159,16 +139,8 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=30, help="turns for each mask and size")
     told = parser.parse_args()
     found = {", ".join(map(str, size)): compare(size, told.repetitions) for size in SIZES}
-    machine = {
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "processor": platform.machine(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
     draw(found)
-    record = {"machine": machine, "heads": N_HEADS, "repetitions": told.repetitions, "sizes": found}
+    record = {"machine": machine(), "heads": N_HEADS, "repetitions": told.repetitions, "sizes": found}
     (HERE / "attention.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -1,0 +1,307 @@
+"""Training on translation pairs: our Transformer, `nn.Transformer` and transformers' Marian, step by step.
+
+    python benchmarks/training.py                     # some minutes on two cores
+    python benchmarks/training.py --repetitions 5     # rougher, and sooner
+
+All three have the same shape and begin with the same weights, and first must give the same loss and gradient
+of the embeddings. Norms come after the sums, since Marian has no other way. Then two things are timed in
+turns, in one run; a ratio is the median over the turns of theirs by ours, and above 1 ours is faster.
+
+like for like   a step of each on the same batch: 64 random pairs, padded, logits for every position
+as shipped      as many pairs: ours in batches of one length, and the head on real tokens only, as chapter 07
+                trains; theirs in the usual loop, random batches of 64 pairs, padded
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from measuring import machine, ratios, timed
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import MarianConfig, MarianMTModel
+
+from companion import figures
+from companion.data import corpus, translation_pairs
+from solutions.embeddings import shift_right
+from solutions.tokens import Tokenizer, pad_batch, train_bpe
+from solutions.transformer import Example, Transformer, length_batches, sequence_loss, translation_loss
+
+D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH = 256, 4, 1024, 3, 128
+BATCH, TURN = 64, 512  # pairs in a usual batch, and in a turn of "as shipped"
+HERE = Path(__file__).parent
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Usual(nn.Module):
+    """`nn.Transformer` as tutorials use it, with the same table for both texts and for the head."""
+
+    def __init__(self, ours: Transformer):
+        super().__init__()
+        table = ours.embed.embedding.weight
+        self.embedding = nn.Embedding(*table.shape)
+        self.register_buffer("positions", ours.embed.positions)
+        layer = dict(d_model=D_MODEL, nhead=N_HEADS, dim_feedforward=D_FF, batch_first=True, dropout=0.0)
+        self.transformer = nn.Transformer(
+            D_MODEL,
+            custom_encoder=nn.TransformerEncoder(
+                nn.TransformerEncoderLayer(**layer), N_LAYERS, enable_nested_tensor=False
+            ),
+            custom_decoder=nn.TransformerDecoder(nn.TransformerDecoderLayer(**layer), N_LAYERS),
+            batch_first=True,
+        )
+        with torch.no_grad():
+            self.embedding.weight.copy_(table)
+            for stack in ("encoder", "decoder"):
+                mine, theirs = getattr(ours, stack), getattr(self.transformer, stack)
+                for layer, its in zip(mine.layers, theirs.layers, strict=True):
+                    copy_layer(layer, its)
+
+    def embed(self, ids: Tensor) -> Tensor:
+        return self.embedding(ids) * D_MODEL**0.5 + self.positions[: ids.shape[1]]
+
+    def forward(self, source_ids: Tensor, input_ids: Tensor) -> Tensor:
+        future = nn.Transformer.generate_square_subsequent_mask(input_ids.shape[1], dtype=torch.bool)
+        states = self.transformer(
+            self.embed(source_ids),
+            self.embed(input_ids),
+            tgt_mask=future,
+            src_key_padding_mask=source_ids == 0,
+            tgt_key_padding_mask=input_ids == 0,
+            memory_key_padding_mask=source_ids == 0,
+            tgt_is_causal=True,
+        )
+        return F.linear(states, self.embedding.weight)
+
+
+def copy_layer(ours: nn.Module, theirs: nn.Module) -> None:
+    """Give a layer of torch's the weights of one of ours."""
+    norms = [theirs.norm1, theirs.norm2]
+    attentions = [(ours.self_attention, theirs.self_attn)]
+    own_norms = [ours.self_norm, ours.feed_norm]
+    if hasattr(ours, "cross_attention"):
+        attentions.append((ours.cross_attention, theirs.multihead_attn))
+        norms.append(theirs.norm3)
+        own_norms.insert(1, ours.cross_norm)
+    for mine, its in attentions:
+        three = (mine.query, mine.key, mine.value)
+        its.in_proj_weight.copy_(torch.cat([layer.weight for layer in three]))
+        its.in_proj_bias.copy_(torch.cat([layer.bias for layer in three]))
+        its.out_proj.load_state_dict(mine.output.state_dict())
+    for mine, its in zip(own_norms, norms, strict=True):
+        its.load_state_dict(mine.state_dict())
+    theirs.linear1.load_state_dict(ours.feed_forward.up.state_dict())
+    theirs.linear2.load_state_dict(ours.feed_forward.down.state_dict())
+
+
+def marian_of(ours: Transformer, begin_id: int, end_id: int) -> MarianMTModel:
+    """transformers' Marian of the same shape, with the weights of ours."""
+    config = MarianConfig(
+        vocab_size=len(ours.embed.embedding.weight),
+        d_model=D_MODEL,
+        encoder_layers=N_LAYERS,
+        decoder_layers=N_LAYERS,
+        encoder_attention_heads=N_HEADS,
+        decoder_attention_heads=N_HEADS,
+        encoder_ffn_dim=D_FF,
+        decoder_ffn_dim=D_FF,
+        max_position_embeddings=MAX_LENGTH,
+        activation_function="relu",
+        dropout=0.0,
+        scale_embedding=True,
+        pad_token_id=0,
+        eos_token_id=end_id,
+        bos_token_id=begin_id,
+        decoder_start_token_id=begin_id,
+        forced_eos_token_id=None,
+    )
+    theirs = MarianMTModel(config)
+    with torch.no_grad():
+        theirs.model.shared.weight.copy_(ours.embed.embedding.weight)
+        for stack in ("encoder", "decoder"):
+            its_stack = getattr(theirs.model, stack)
+            its_stack.embed_positions.weight.copy_(ours.embed.positions)
+            for layer, its in zip(getattr(ours, stack).layers, its_stack.layers, strict=True):
+                copy_to_marian(layer, its)
+    return theirs
+
+
+def copy_to_marian(ours: nn.Module, theirs: nn.Module) -> None:
+    """Give a layer of Marian's the weights of one of ours."""
+    pairs = [
+        (ours.self_norm, theirs.self_attn_layer_norm),
+        (ours.feed_norm, theirs.final_layer_norm),
+        (ours.feed_forward.up, theirs.fc1),
+        (ours.feed_forward.down, theirs.fc2),
+    ]
+    attentions = [(ours.self_attention, theirs.self_attn)]
+    if hasattr(ours, "cross_attention"):
+        attentions.append((ours.cross_attention, theirs.encoder_attn))
+        pairs.append((ours.cross_norm, theirs.encoder_attn_layer_norm))
+    for mine, its in attentions:
+        pairs += [(mine.query, its.q_proj), (mine.key, its.k_proj)]
+        pairs += [(mine.value, its.v_proj), (mine.output, its.out_proj)]
+    for mine, its in pairs:
+        its.load_state_dict(mine.state_dict())
+
+
+def usual_batches(examples: list[Example], generator: torch.Generator) -> Iterator[Batch]:
+    """Random batches of as many pairs each, padded to the longest."""
+    order = torch.randperm(len(examples), generator=generator).tolist()
+    for start in range(0, len(order), BATCH):
+        sources, targets = zip(*[examples[i] for i in order[start : start + BATCH]], strict=True)
+        yield pad_batch(sources, 0), pad_batch(targets, 0)
+
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[nn.Module, Loss]]:
+    """Each model with its loss over all positions of a padded batch."""
+    usual, marian = Usual(ours), marian_of(ours, begin_id, end_id)
+
+    def of_logits(model: nn.Module) -> Loss:
+        def loss(source_ids: Tensor, target_ids: Tensor) -> Tensor:
+            logits = model(source_ids, shift_right(target_ids, begin_id))
+            return sequence_loss(logits, target_ids, 0)
+
+        return loss
+
+    def of_marian(source_ids: Tensor, target_ids: Tensor) -> Tensor:
+        input_ids = shift_right(target_ids, begin_id)
+        logits = marian(
+            input_ids=source_ids,
+            attention_mask=source_ids != 0,
+            decoder_input_ids=input_ids,
+            decoder_attention_mask=input_ids != 0,
+            use_cache=False,
+        ).logits
+        return sequence_loss(logits, target_ids, 0)
+
+    return {
+        "ours": (ours, of_logits(ours)),
+        "nn.Transformer": (usual, of_logits(usual)),
+        "Marian": (marian, of_marian),
+    }
+
+
+def check(losses: dict[str, tuple[nn.Module, Loss]], batch: Batch) -> None:
+    """All give the same loss and the same gradient of the table; AssertionError where they do not."""
+    expected = gradient = None
+    for model, loss in losses.values():
+        found = loss(*batch)
+        (of_table,) = torch.autograd.grad(found, table_of(model))
+        if expected is None:
+            expected, gradient = found, of_table
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(of_table, gradient, rtol=1e-3, atol=5e-5)
+
+
+def table_of(model: nn.Module) -> Tensor:
+    """The one table of a model's embeddings."""
+    return max(model.parameters(), key=lambda parameter: parameter.shape[0])
+
+
+def learning(model: nn.Module, loss: Loss) -> Callable[[Batch], None]:
+    """A step of training."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+
+    def step(batch: Batch) -> None:
+        optimizer.zero_grad()
+        loss(*batch).backward()
+        optimizer.step()
+
+    return step
+
+
+def measure(repetitions: int) -> dict[str, dict]:
+    """Both comparisons; what is found is printed."""
+    tokenizer = Tokenizer(train_bpe(corpus("both"), 4000))
+    end_id, begin_id = tokenizer.end_id, tokenizer.begin_id
+    pairs = translation_pairs("hsk", "train")
+    examples = [(tokenizer.encode(pair.chinese), [*tokenizer.encode(pair.english), end_id]) for pair in pairs]
+    torch.manual_seed(0)
+    ours = Transformer(
+        len(tokenizer), D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH, dropout=0.0, norm_first=False
+    )
+    losses = losses_of(ours, begin_id, end_id)
+    generator = torch.Generator().manual_seed(0)
+    batches = [*usual_batches(examples, generator)][:-1]
+    check(losses, batches[0])
+    steps = {name: learning(*pair) for name, pair in losses.items()}
+    shipped = learning(ours, lambda *batch: translation_loss(ours, *batch, begin_id))
+    n_tokens = BATCH * sum(len(target) for _, target in examples) // len(examples)
+
+    def some(seed: int = 1) -> Iterator[list[Example]]:
+        """As many random examples for each turn, the same for everybody."""
+        draws = torch.Generator().manual_seed(seed)
+        while True:
+            yield [examples[i] for i in torch.randperm(len(examples), generator=draws)[:TURN].tolist()]
+
+    def of_one_length() -> Callable[[], None]:
+        drawn = some()
+        return lambda: [*map(shipped, length_batches(next(drawn), n_tokens, 0, generator))]
+
+    def usual(name: str) -> Callable[[], None]:
+        drawn = some()
+        return lambda: [*map(steps[name], usual_batches(next(drawn), generator))]
+
+    def same_batch(name: str) -> Callable[[], None]:
+        drawn = itertools.cycle(batches)
+        return lambda: steps[name](next(drawn))
+
+    found = {}
+    comparisons = {
+        "like for like": {name: same_batch(name) for name in steps},
+        "as shipped": {name: of_one_length() if name == "ours" else usual(name) for name in steps},
+    }
+    for kind, ways in comparisons.items():
+        timed(ways, 1)
+        seconds = timed(ways, repetitions)
+        against = {name: ratios(seconds["ours"], s) for name, s in seconds.items() if name != "ours"}
+        medians = {name: round(statistics.median(s), 4) for name, s in seconds.items()}
+        found[kind] = {"seconds": medians, "ratio": against}
+        said = ", ".join(
+            f"{n} {r['median']:.2f} ({r['low']:.2f} to {r['high']:.2f})" for n, r in against.items()
+        )
+        print(f"{kind:14} ours {medians['ours']:.3f} s; ratio to {said}", flush=True)
+    return found
+
+
+def draw(found: dict[str, dict]) -> None:
+    """The picture of it, beside this file."""
+    figures.use_style()
+    figure, ax = plt.subplots(figsize=(5.2, 2.6), layout="constrained")
+    for shift, name in ((-0.2, "nn.Transformer"), (0.2, "Marian")):
+        ratio = [kind["ratio"][name] for kind in found.values()]
+        spread = [[r["median"] - r["low"] for r in ratio], [r["high"] - r["median"] for r in ratio]]
+        places = [place + shift for place in range(len(found))]
+        medians = [r["median"] for r in ratio]
+        ax.bar(places, medians, width=0.38, yerr=spread, ecolor=figures.GRAY, label=f"against {name}")
+    ax.axhline(1, color=figures.INK, linewidth=0.8, linestyle=":")
+    ax.set(ylabel="times as fast", xticks=range(len(found)), xticklabels=list(found))
+    ax.legend(loc="upper left")
+    figure.savefig(HERE / "training.png", dpi=150)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=20, help="turns for each comparison")
+    told = parser.parse_args()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    found = measure(told.repetitions)
+    draw(found)
+    shape = {"d_model": D_MODEL, "n_heads": N_HEADS, "d_ff": D_FF, "n_layers": N_LAYERS, "batch": BATCH}
+    record = {"machine": machine(), "shape": shape, "repetitions": told.repetitions, "found": found}
+    (HERE / "training.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
