@@ -72,17 +72,17 @@ class Settings:
     """All that decides what is learned."""
 
     seed: int = 0
-    n_merges: int = 5000
+    n_merges: int = 4000
     d_model: int = 256
     n_heads: int = 4
     d_ff: int = 768
     n_layers: int = 3
-    dropout: float = 0.2
+    dropout: float = 0.1
     label_smoothing: float = 0.1
     subword_dropout: float = 0.1
     hsk_copies: int = 4
     n_tokens: int = 3000
-    warmup: int = 2000
+    warmup: int = 1000
     averaged: float = 0.999
 
 

@@ -1,4 +1,4 @@
-"""Real data for the chapters: sentence pairs in Chinese and English, and GPT-2's merges.
+"""Real data for the chapters: sentence pairs in Chinese and English, a model trained on them, GPT-2's merges.
 
 What is shipped is held against its SHA-256 when it is read. README.md says where it comes from.
 """
@@ -10,16 +10,19 @@ from companion.data.files import DataError
 from companion.data.gpt2 import gpt2_byte_symbols, gpt2_merges, gpt2_vocabulary
 from companion.data.hsk import hsk_pairs, hsk_records
 from companion.data.pairs import CLEANING, Pair, split_pairs, without_duplicates
+from companion.data.translation import TranslationModel, translation_model
 
 __all__ = [
     "CLEANING",
     "DataError",
     "Pair",
+    "TranslationModel",
     "corpus",
     "gpt2_byte_symbols",
     "gpt2_merges",
     "gpt2_vocabulary",
     "hsk_records",
+    "translation_model",
     "translation_pairs",
 ]
 

@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+import torch
 
 from companion import data
 from companion.data import files, packages, technical
@@ -174,12 +175,17 @@ def test_every_byte_has_a_visible_symbol():
 
 @pytest.mark.parametrize(
     ("name", "read"),
-    [("hsk/sentences.tsv", data.hsk_records), ("gpt2/vocab.bpe.gz", data.gpt2_merges)],
+    [
+        ("hsk/sentences.tsv", data.hsk_records),
+        ("gpt2/vocab.bpe.gz", data.gpt2_merges),
+        ("translation/model.safetensors", data.translation_model),
+        ("translation/merges.txt", data.translation_model),
+        ("translation/log.json", data.translation_model),
+    ],
 )
 def test_a_tampered_or_missing_file_is_refused(name, read, tmp_path, monkeypatch):
     copy = tmp_path / name
-    copy.parent.mkdir(parents=True)
-    shutil.copy(files.HERE / name, copy)
+    shutil.copytree((files.HERE / name).parent, copy.parent)
     monkeypatch.setattr(files, "HERE", tmp_path)
     assert read()
     content = bytearray(copy.read_bytes())
@@ -212,12 +218,30 @@ def test_caches_lie_where_the_platform_keeps_them(platform, variables, folder, m
 
 
 def test_every_shipped_file_has_its_licence_beside_it():
-    folders = {path.parent for path in files.HERE.glob("*/*") if path.suffix in {".tsv", ".gz"}}
-    assert {folder.name for folder in folders} == {"hsk", "gpt2"}
+    folders = {path.parent for path in files.HERE.glob("*/*") if path.suffix in {".tsv", ".gz", ".json"}}
+    assert {folder.name for folder in folders} == {"hsk", "gpt2", "translation"}
     licences = {folder.name: (folder / "LICENSE").read_text(encoding="utf-8") for folder in folders}
     assert "Attribution-ShareAlike 4.0 International" in licences["hsk"]
     assert "hsk-sentences-audio 1.0.0" in licences["hsk"]
     assert "Copyright (c) 2019 OpenAI" in licences["gpt2"]
+    assert "CC-BY-SA-4.0" in licences["translation"] and "../hsk/LICENSE" in licences["translation"]
+
+
+def test_the_trained_model_is_whole_and_small():
+    trained = data.translation_model()
+    assert (files.HERE / "translation/model.safetensors").stat().st_size <= 12_000_000
+    n_symbols = 3 + 256
+    assert trained.weights["embed.embedding.weight"].shape == (
+        n_symbols + len(trained.merges),
+        trained.settings["d_model"],
+    )
+    assert len(trained.merges) == trained.settings["n_merges"]
+    assert {weight.dtype for weight in trained.weights.values()} == {torch.float32}
+    assert all(weight.isfinite().all() for weight in trained.weights.values())
+    assert trained.log["parameters"] == sum(weight.numel() for weight in trained.weights.values())
+    epochs = [told["epoch"] for told in trained.log["log"]]
+    assert epochs == [*range(1, len(epochs) + 1)]
+    assert trained.log["versions"]["torch"] and trained.log["machine"]["device"]
 
 
 # ---- packages, made here in the formats of the real ones
