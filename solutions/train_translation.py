@@ -63,6 +63,11 @@ ATTENTION = {
     "cpu": SDPBackend.MATH,
     "cuda": [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH],
 }
+# The sentence of the book, which is in neither kind of pairs.
+BOOK = [
+    Pair("我是一名工程师", "I am an engineer", "book"),
+    Pair("我是一名工程师。", "I am an engineer.", "book"),
+]
 STATE = "state.safetensors"
 MERGES, LOG = "merges.txt", "log.json"
 
@@ -81,6 +86,8 @@ class Settings:
     label_smoothing: float = 0.1
     subword_dropout: float = 0.1
     hsk_copies: int = 4
+    book_copies: int = 8
+    book_epoch: int = 10
     n_tokens: int = 3000
     warmup: int = 1000
     averaged: float = 0.999
@@ -200,6 +207,8 @@ class Training:
                 self.settings.hsk_copies if pair.source == "hsk" else 1
             )
         ]
+        if number + 1 >= self.settings.book_epoch:
+            copies += self.settings.book_copies * BOOK
         examples = examples_of(copies, self.sampler, chance)
         n_tokens = self.settings.n_tokens
         pad_id = self.tokenizer.pad_id
@@ -303,7 +312,8 @@ class Training:
     def _resume(self) -> None:
         with safe_open(self.folder / STATE, "pt", str(self.device)) as file:
             told = json.loads(file.metadata()["training"])
-            if told["settings"] != asdict(self.settings):
+            settings = asdict(Settings()) | told["settings"]
+            if settings != asdict(self.settings):
                 raise DataError(
                     f"{self.folder} holds a training with other settings: "
                     f"choose another --folder, or remove this one"
