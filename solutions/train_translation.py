@@ -318,7 +318,8 @@ class Training:
                     f"{self.folder} holds a training with other settings: "
                     f"choose another --folder, or remove this one"
                 )
-            tensors = {name: file.get_tensor(name) for name in file}
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         for kind, model in (("model", self.model), ("average", self.average)):
             names = model.state_dict()
             model.load_state_dict(
