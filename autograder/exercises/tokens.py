@@ -713,7 +713,7 @@ class TrainBPE(Exercise):
 
     @mistake(
         "The order of your symbols is that of their bytes, in which a space comes before every letter: "
-        "it is written Ġ, and the alphabetical order is that of the symbols themselves, `sorted(symbols)`.",
+        "it is written Ġ, and what counts are the code points of the symbols themselves, `sorted(symbols)`.",
         breaks=ties,
     )
     def age_by_byte(corpus, n_merges):
