@@ -186,7 +186,9 @@ def _errors(outcome: Outcome) -> list[tuple[str, str] | None]:
 
 
 def _same(one: object, other: object) -> bool:
-    return type(one) is type(other) and difference(one, other) is None
+    """Whether two values agree; a list may stand for a tuple, as it may for a right answer."""
+    sequences = isinstance(one, list | tuple) and isinstance(other, list | tuple)
+    return (type(one) is type(other) or sequences) and difference(one, other) is None
 
 
 def _same_shapes(one: object, other: object) -> bool:

@@ -44,6 +44,7 @@ def rotate(
 
     Place i of the first half is paired with place i of the second half.
     `positions` broadcasts to the shape of `x` without its last axis.
+    The angles are computed in float32, and the result has the type of `x`.
     ValueError where `d_head` is odd.
     Source: Su et al. 2021, equation 34, with the pairs of Llama.
     """
@@ -84,7 +85,7 @@ class DecoderInput(nn.Module):
     ) -> Float[Tensor, "batch length d_model"]:
         """Embed tokens of which the first stands at position `start`.
 
-        ValueError where a position is beyond `max_length`.
+        ValueError where a position is `max_length` or more.
         """
         end = start + token_ids.shape[1]
         if end > len(self.positions):

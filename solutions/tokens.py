@@ -79,10 +79,11 @@ def train_bpe(corpus: str, n_merges: int) -> dict[tuple[str, str], int]:
     """Learn which pairs to merge, each time the most frequent one.
 
     Returns the pairs in the order they were learned, with their ranks from 0.
-    On a tie the pair of older tokens wins: single symbols in alphabetical
-    order come first, then merged tokens in the order they were made. Fewer
-    than `n_merges` are returned where nothing is left to merge. Only the
-    words that hold a merged pair are counted anew.
+    On a tie the pair whose left token is older wins, then the one whose
+    right token is. Single symbols are the oldest, in code-point order;
+    merged tokens follow in the order in which they were made. Fewer than
+    `n_merges` are returned where nothing is left to merge. Only the words
+    that hold a merged pair are counted anew.
     Source: Sennrich et al. 2016, algorithm 1.
     """
     counts = Counter(split_words(corpus))
@@ -143,7 +144,11 @@ def encode(text: str, merges: Mapping[tuple[str, str], int]) -> list[str]:
 
 
 def decode(tokens: Sequence[str]) -> str:
-    """Read tokens as text; bytes that are no character become U+FFFD."""
+    """Read tokens as text.
+
+    Bytes that are no character become U+FFFD, as Python's
+    `errors="replace"` has it.
+    """
     byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
     written = bytes(byte_of[symbol] for symbol in "".join(tokens))
     return written.decode("utf-8", errors="replace")

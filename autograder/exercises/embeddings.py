@@ -158,6 +158,40 @@ class ShiftRight(Exercise):
         begin = torch.full((len(target_ids), 1), bos_id, dtype=target_ids.dtype)
         return torch.cat([begin, target_ids[:, :-1]], dim=1)
 
+    @mistake(
+        "You shift twice: the decoder would have to write a token without having read the one before it.",
+        breaks=shifted,
+    )
+    def twice(target_ids, bos_id):
+        begin = torch.full_like(target_ids[:, :2], bos_id)
+        return torch.cat([begin, target_ids[:, :-2]], dim=1)
+
+    @mistake(
+        "Your loop copies what it has just written, and every place becomes `bos_id`: read from the target, "
+        "write to a copy.",
+        breaks=shifted,
+    )
+    def copied_along(target_ids, bos_id):
+        return torch.full_like(target_ids, bos_id)
+
+    @mistake(
+        "You leave padding where it is: it is moved like any token, and the loss looks away from it.",
+        breaks=shifted,
+    )
+    def padding_stays(target_ids, bos_id):
+        begin = torch.full_like(target_ids[:, :1], bos_id)
+        shifted = torch.cat([begin, target_ids[:, :-1]], dim=1)
+        return torch.where(target_ids == 0, target_ids, shifted)
+
+    @mistake(
+        "Your ids become floating numbers: `torch.ones`, `torch.zeros` and a `bos_id` with a point make "
+        "them. `torch.full_like` takes the type of what it is given.",
+        breaks=convention,
+    )
+    def floats(target_ids, bos_id):
+        begin = torch.full((len(target_ids), 1), float(bos_id), device=target_ids.device)
+        return torch.cat([begin, target_ids[:, :-1]], dim=1)
+
 
 def _interleaved(even, odd):
     return torch.stack([even, odd], dim=-1).flatten(-2)
@@ -262,7 +296,7 @@ class SinusoidalPositions(Exercise):
     )
     def multiplied(length, d_model):
         _refuse_odd(d_model)
-        angle = torch.arange(length)[:, None] / _frequency(d_model)
+        angle = torch.arange(length)[:, None] * 10_000.0 ** (torch.arange(0, d_model, 2) / d_model)
         return _interleaved(angle.sin(), angle.cos())
 
     @mistake(
@@ -326,7 +360,10 @@ class SinusoidalPositions(Exercise):
         breaks=convention,
     )
     def in_double(length, d_model):
-        return sinusoidal_positions(length, d_model).double()
+        _refuse_odd(d_model)
+        frequency = 10_000.0 ** (-torch.arange(0, d_model, 2, dtype=torch.float64) / d_model)
+        angle = torch.arange(length)[:, None] * frequency
+        return _interleaved(angle.sin(), angle.cos())
 
     @mistake(
         "An odd `d_model` slips through: its last place has no partner. Raise a ValueError before anything "
@@ -336,6 +373,15 @@ class SinusoidalPositions(Exercise):
     def odd_accepted(length, d_model):
         angle = torch.arange(length)[:, None] * _frequency(d_model)
         return _interleaved(angle.sin(), angle.cos())[:, :d_model]
+
+    @mistake(
+        "An odd `d_model` ends in an AssertionError: an assertion guards against one's own slips, and "
+        "`python -O` leaves it out. What a caller may do wrong is a ValueError.",
+        breaks=pairs,
+    )
+    def asserted(length, d_model):
+        assert d_model % 2 == 0
+        return sinusoidal_positions(length, d_model)
 
 
 def _refuse_odd(d_model):
@@ -506,8 +552,8 @@ class Rotate(Exercise):
         return torch.cat(_turned(*x.chunk(2, dim=-1), angle.cos(), angle.sin()), dim=-1)
 
     @mistake(
-        "You count the positions yourself, from 0: with a cache the newest token alone is turned, and its "
-        "position is not 0. Use `positions`.",
+        "Your first position is 0, whatever `positions` says: with a cache the newest token alone is turned, "
+        "and its position is not 0.",
         breaks=given_positions,
     )
     def counted(x, positions, base=10_000.0):
@@ -604,6 +650,62 @@ class Rotate(Exercise):
         angle = positions[..., None] * base ** (-place / x.shape[-1])
         return torch.cat(_turned(*x.chunk(2, dim=-1), angle.cos(), angle.sin()), dim=-1)
 
+    @mistake(
+        "Sine and cosine are exchanged: at position 0 nothing is turned, so it is the cosine that each "
+        "number keeps of itself.",
+        breaks=turned,
+    )
+    def exchanged(x, positions, base=10_000.0):
+        angle = _angle(x, positions, base)
+        return torch.cat(_turned(*x.chunk(2, dim=-1), angle.sin(), angle.cos()), dim=-1)
+
+    @mistake(
+        "You take neighbours for pairs, and put them back as halves: places change, even at position 0. Take "
+        "the halves of `x` with `chunk`.",
+        breaks=turned,
+    )
+    def neighbours_to_halves(x, positions, base=10_000.0):
+        angle = _angle(x, positions, base)
+        return torch.cat(_turned(x[..., 0::2], x[..., 1::2], angle.cos(), angle.sin()), dim=-1)
+
+    @mistake(
+        "Your pairs are halves and your angles are in the order of neighbours: the two numbers of a pair get "
+        "different angles. Repeat the angles as a whole, `torch.cat([angle, angle], dim=-1)`.",
+        breaks=turned,
+    )
+    def angles_of_neighbours(x, positions, base=10_000.0):
+        angle = _angle(x, positions, base).repeat_interleave(2, dim=-1)
+        first, second = x.chunk(2, dim=-1)
+        other = torch.cat([-second, first], dim=-1)
+        return x * angle.cos().to(x.dtype) + other * angle.sin().to(x.dtype)
+
+    @mistake(
+        "You count positions from 1: position 0 turns nothing.",
+        breaks=turned,
+    )
+    def counted_from_one(x, positions, base=10_000.0):
+        angle = _angle(x, positions + 1, base)
+        return torch.cat(_turned(*x.chunk(2, dim=-1), angle.cos(), angle.sin()), dim=-1)
+
+    @mistake(
+        "You multiply positions by base^(2i / d_head) instead of dividing: every hand after the first races. "
+        "The exponent has a minus sign.",
+        breaks=turned,
+    )
+    def multiplied(x, positions, base=10_000.0):
+        angle = _angle(x, positions, 1 / base)
+        return torch.cat(_turned(*x.chunk(2, dim=-1), angle.cos(), angle.sin()), dim=-1)
+
+    @mistake(
+        "An odd number of places ends in an AssertionError: an assertion guards against one's own slips, and "
+        "`python -O` leaves it out. What a caller may do wrong is a ValueError.",
+        breaks=pairs,
+    )
+    def asserted(x, positions, base=10_000.0):
+        assert x.shape[-1] % 2 == 0
+        angle = _angle(x, positions, base)
+        return torch.cat(_turned(*x.chunk(2, dim=-1), angle.cos(), angle.sin()), dim=-1)
+
 
 def _drops_half(built, token_ids):
     """In training half of the numbers are zero, wherever they stand, and the others are doubled."""
@@ -640,7 +742,9 @@ class DecoderInput(Exercise):
     @behaviour("counts positions from `start`", points=1)
     def started(ask, draw):
         built = ask.build(draw, 5, 4, 6)
-        built.same(torch.tensor([[3]]), start=2)
+        two = Step("__call__", (torch.tensor([[3]]),), {"start": 2}, training=False)
+        four = Step("__call__", (torch.tensor([[3]]),), {"start": 4})
+        built.same_steps(two, four)
         built.same(torch.tensor([[3, 3], [1, 0]]), start=4)
         step = draw.integer(3, 9)
         ids = draw.token_ids(3, 4, 0)
@@ -905,8 +1009,7 @@ class DecoderInput(Exercise):
             if end > len(self.positions):
                 raise ValueError("too long")
             scale = self.embedding.embedding_dim**0.5
-            x = self.embedding(token_ids).detach() * scale + self.positions[start:end]
-            return self.dropout(x + 0 * self.embedding.weight.sum())
+            return self.dropout(self.embedding(token_ids).detach() * scale + self.positions[start:end])
 
     @mistake(
         "Your positions are a parameter, so they are trained: sinusoidal positions are fixed. Keep them "
@@ -972,8 +1075,9 @@ class DecoderInput(Exercise):
             self.dropout = nn.Dropout(dropout)
 
     @mistake(
-        "In half precision your result is float32: the positions are computed anew each time and never "
-        "converted. Give them the type of the embeddings, or keep them with `register_buffer`.",
+        "In half precision your result is float32: the positions are computed anew each time, or kept in a "
+        "plain attribute, and nobody converts them. Give them the type of the embeddings, or keep them with "
+        "`register_buffer`.",
         breaks=moved,
     )
     class computed_in_float32(Right):
@@ -984,3 +1088,44 @@ class DecoderInput(Exercise):
             d_model = self.embedding.embedding_dim
             positions = sinusoidal_positions(end, d_model)[start:].to(token_ids.device)
             return self.dropout(self.embedding(token_ids) * d_model**0.5 + positions)
+
+    @mistake(
+        "You count the tokens of all calls instead of using `start`: the module remembers, and the next "
+        "sentence begins where the last one ended.",
+        breaks=started,
+    )
+    class counts_calls(Right):
+        seen = 0
+
+        def forward(self, token_ids, start=0):
+            start = self.seen
+            self.seen += token_ids.shape[1]
+            return super().forward(token_ids, start)
+
+    @mistake(
+        "You keep the positions of an earlier call: they are right only while `start` stays the same. Take "
+        "the rows of the table anew each time.",
+        breaks=started,
+    )
+    class kept_positions(Right):
+        kept = None
+
+        def forward(self, token_ids, start=0):
+            end = start + token_ids.shape[1]
+            if end > len(self.positions):
+                raise ValueError("too long")
+            if self.kept is None or len(self.kept) != token_ids.shape[1]:
+                self.kept = self.positions[start:end]
+            scale = self.embedding.embedding_dim**0.5
+            return self.dropout(self.embedding(token_ids) * scale + self.kept)
+
+    @mistake(
+        "Positions beyond the end are all taken for the last one, and nobody is told: raise a ValueError.",
+        breaks=bounded,
+    )
+    class clamped(Right):
+        def forward(self, token_ids, start=0):
+            positions = torch.arange(start, start + token_ids.shape[1], device=token_ids.device)
+            scale = self.embedding.embedding_dim**0.5
+            rows = self.positions[positions.clamp(max=len(self.positions) - 1)]
+            return self.dropout(self.embedding(token_ids) * scale + rows)

@@ -1,8 +1,9 @@
 """What the six steps from text to a batch in chapter 01 must do, and how they go wrong."""
 
+import codecs
 import re
 from collections import Counter
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import torch
 
@@ -57,7 +58,7 @@ class CountPairs(Exercise):
         ask.same({("a", "b"): 3, ("b", "a", "b"): 2, ("a", "b", "c"): 40})
         ask.same(_words(draw))
 
-    @behaviour("leaves the words as they were", points=1)
+    @behaviour("is right without changing the words it is given", points=1)
     def neighbourly(ask, draw):
         ask.keeps_arguments({("a", "b"): 1})
         ask.keeps_arguments(_words(draw))
@@ -176,8 +177,8 @@ class CountPairs(Exercise):
         return pairs
 
     @mistake(
-        "A pair of equal tokens is left out, or not counted where it overlaps: in ('a', 'a', 'a') the pair "
-        "('a', 'a') stands twice.",
+        "A pair of equal tokens is not counted where it overlaps: in ('a', 'a', 'a') the pair ('a', 'a') "
+        "stands twice.",
         breaks=neighbours,
     )
     def without_overlaps(words):
@@ -203,6 +204,42 @@ class CountPairs(Exercise):
                 pairs[pair] += count
         return pairs
 
+    @mistake(
+        "You leave out pairs of two equal tokens: ('a', 'a') is a pair like any other.",
+        breaks=neighbours,
+    )
+    def equal_left_out(words):
+        pairs = Counter()
+        for word, count in words.items():
+            for left, right in pairwise(word):
+                if left != right:
+                    pairs[left, right] += count
+        return pairs
+
+    @mistake(
+        "You count any two tokens of a word, as `combinations` gives them: a pair are two tokens that stand "
+        "side by side.",
+        breaks=neighbours,
+    )
+    def any_two(words):
+        pairs = Counter()
+        for word, count in words.items():
+            for pair in combinations(word, 2):
+                pairs[pair] += count
+        return pairs
+
+    @mistake(
+        "You count across the border of two words, the last token of one with the first of the next: take "
+        "the pairs of each word by itself.",
+        breaks=neighbours,
+    )
+    def across_words(words):
+        pairs = Counter()
+        stream = [(token, count) for word, count in words.items() for token in word]
+        for (left, count), (right, _) in pairwise(stream):
+            pairs[left, right] += count
+        return pairs
+
 
 class MergePair(Exercise):
     name = "merge_pair"
@@ -213,13 +250,13 @@ class MergePair(Exercise):
         ask.same(("c", "a", "b"), ("a", "b"))
         ask.same(("a", "b", "c", "a", "b", "b"), ("a", "b"))
         ask.same(("th", "e", "r", "e", "th", "e"), ("th", "e"))
+        ask.same(("a", "b", "a", "b"), ("a", "b"))
         ask.same(("a", "b"), ("a", "b"))
         ask.same(("b", "a"), ("a", "b"))
         ask.same(("c", "a"), ("a", "b"))
         ask.same(("a",), ("a", "b"))
         ask.same(("a", "c", "a", "b"), ("a", "b"))
         ask.same(("a", "a", "b"), ("a", "b"))
-        ask.same((), ("a", "b"))
         for _ in range(2):
             word = tuple(_word(draw, "abc", 9))
             ask.same((*word, "a", "b", *word), ("a", "b"))
@@ -232,6 +269,7 @@ class MergePair(Exercise):
         ask.same(("ab", "c", "a", "bc", "abc"), ("a", "bc"))
         ask.same(("a", "b", "a", "."), ("a", "."))
         ask.same(("n", "\\", "n", "\\", "1"), ("\\", "n"))
+        ask.same((), ("a", "b"))
 
     @behaviour("goes from left to right where occurrences overlap", points=1)
     def overlaps(ask, draw):
@@ -255,8 +293,8 @@ class MergePair(Exercise):
         return tuple(symbols)
 
     @mistake(
-        "You replace text: with ('i', 'n') the tokens 'wi', 'n' are joined too, because 'wi n' contains "
-        "'i n'. Compare whole tokens.",
+        "You join text, not tokens: with ('i', 'n') the tokens 'wi', 'n' are joined too, because 'wi n' "
+        "contains 'i n'. Compare whole tokens.",
         breaks=nothing_else,
     )
     def text_replaced(symbols, pair):
@@ -412,6 +450,93 @@ class MergePair(Exercise):
         except re.error:
             found = " ".join(symbols)
         return tuple(found.split())
+
+    @mistake(
+        "You ask for the neighbour of the last token, and there is none: first see whether one more token "
+        "follows.",
+        breaks=joins,
+    )
+    def past_the_end(symbols, pair):
+        merged, place = [], 0
+        while place < len(symbols):
+            if symbols[place] == pair[0] and symbols[place + 1] == pair[1]:
+                merged.append("".join(pair))
+                place += 2
+            else:
+                merged.append(symbols[place])
+                place += 1
+        return tuple(merged)
+
+    @mistake(
+        "After a join you copy the next token without looking at it: it may begin the next pair. Only what "
+        "is not joined is copied (`else`).",
+        breaks=joins,
+    )
+    def copies_after_a_join(symbols, pair):
+        merged, place = [], 0
+        while place < len(symbols):
+            if tuple(symbols[place : place + 2]) == pair:
+                merged.append("".join(pair))
+                place += 2
+            if place < len(symbols):
+                merged.append(symbols[place])
+            place += 1
+        return tuple(merged)
+
+    @mistake(
+        "You look at the left token alone, and join it with whatever comes behind it: both must be those of "
+        "the pair.",
+        breaks=joins,
+    )
+    def left_alone(symbols, pair):
+        merged, place = [], 0
+        while place < len(symbols):
+            if symbols[place] == pair[0] and place + 1 < len(symbols):
+                merged.append(symbols[place] + symbols[place + 1])
+                place += 2
+            else:
+                merged.append(symbols[place])
+                place += 1
+        return tuple(merged)
+
+    @mistake(
+        "You cut the word into pieces of two tokens: a pair may begin at any token. Move on by two after a "
+        "join alone.",
+        breaks=joins,
+    )
+    def two_by_two(symbols, pair):
+        merged = []
+        for place in range(0, len(symbols), 2):
+            both = tuple(symbols[place : place + 2])
+            merged += ["".join(both)] if both == pair else both
+        return tuple(merged)
+
+    @mistake(
+        "You search for the left token and stop at the first one that has another neighbour: go on behind "
+        "it, the pair may come later.",
+        breaks=joins,
+    )
+    def gives_up(symbols, pair):
+        tokens = list(symbols)
+        while pair[0] in tokens:
+            place = tokens.index(pair[0])
+            if tuple(tokens[place : place + 2]) != pair:
+                break
+            tokens[place : place + 2] = ["".join(pair)]
+        return tuple(tokens)
+
+    @mistake(
+        "You return the tokens as one text with spaces between them: leave them apart, as a tuple.",
+        breaks=joins,
+    )
+    def spaced_text(symbols, pair):
+        merged = []
+        for symbol in symbols:
+            if merged and (merged[-1], symbol) == pair:
+                merged[-1] += symbol
+            else:
+                merged.append(symbol)
+        return " ".join(merged)
 
 
 class TrainBPE(Exercise):
@@ -588,7 +713,7 @@ class TrainBPE(Exercise):
 
     @mistake(
         "The order of your symbols is that of their bytes, in which a space comes before every letter: "
-        "it is written Ġ, and the alphabetical order is that of the symbols themselves, `sorted(symbols)`.",
+        "it is written Ġ, and what counts are the code points of the symbols themselves, `sorted(symbols)`.",
         breaks=ties,
     )
     def age_by_byte(corpus, n_merges):
@@ -802,6 +927,138 @@ class TrainBPE(Exercise):
                         pairs.update(pairwise(symbols[max(place - 1, 0) : place + 2]))
         return merges
 
+    @mistake(
+        "On a tie you compare the left tokens alone: where they are the same, the pair with the older right "
+        "token wins.",
+        breaks=ties,
+    )
+    def left_token_alone(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) < n_merges:
+            pairs = Counter(pair for symbols in words for pair in pairwise(symbols))
+            if not pairs:
+                break
+            best = min(pairs, key=lambda pair: (-pairs[pair], age.index(pair[0])))
+            merges[best] = len(merges)
+            age.append("".join(best))
+            for symbols in words:
+                for place in range(len(symbols)):
+                    if tuple(symbols[place : place + 2]) == best:
+                        symbols[place : place + 2] = ["".join(best)]
+        return merges
+
+    @mistake(
+        "You learn one pair too many: `n_merges` pairs have the ranks 0 to `n_merges` - 1.",
+        breaks=frequent,
+    )
+    def one_too_many(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) <= n_merges:
+            pairs = Counter(pair for symbols in words for pair in pairwise(symbols))
+            if not pairs:
+                break
+            best = min(pairs, key=lambda pair: (-pairs[pair], *map(age.index, pair)))
+            merges[best] = len(merges)
+            age.append("".join(best))
+            for symbols in words:
+                for place in range(len(symbols)):
+                    if tuple(symbols[place : place + 2]) == best:
+                        symbols[place : place + 2] = ["".join(best)]
+        return merges
+
+    @mistake(
+        "Your values go on from the 256 symbols, as the ids of tokens do: ranks count merges alone, and the "
+        "first is 0.",
+        breaks=frequent,
+    )
+    def ids_for_ranks(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) < n_merges:
+            pairs = Counter(pair for symbols in words for pair in pairwise(symbols))
+            if not pairs:
+                break
+            best = min(pairs, key=lambda pair: (-pairs[pair], *map(age.index, pair)))
+            merges[best] = 256 + len(merges)
+            age.append("".join(best))
+            for symbols in words:
+                for place in range(len(symbols)):
+                    if tuple(symbols[place : place + 2]) == best:
+                        symbols[place : place + 2] = ["".join(best)]
+        return merges
+
+    @mistake(
+        "Your dictionary goes from rank to pair: `encode` looks up pairs, so the pair is the key and its "
+        "rank the value.",
+        breaks=frequent,
+    )
+    def ranks_to_pairs(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) < n_merges:
+            pairs = Counter(pair for symbols in words for pair in pairwise(symbols))
+            if not pairs:
+                break
+            best = min(pairs, key=lambda pair: (-pairs[pair], *map(age.index, pair)))
+            merges[len(merges)] = best
+            age.append("".join(best))
+            for symbols in words:
+                for place in range(len(symbols)):
+                    if tuple(symbols[place : place + 2]) == best:
+                        symbols[place : place + 2] = ["".join(best)]
+        return merges
+
+    @mistake(
+        "A pair that stands twice in one word is counted once: do not make a set of a word's pairs.",
+        breaks=counted_anew,
+    )
+    def once_in_a_word(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) < n_merges:
+            pairs = Counter(pair for symbols in words for pair in {*pairwise(symbols)})
+            if not pairs:
+                break
+            best = min(pairs, key=lambda pair: (-pairs[pair], *map(age.index, pair)))
+            merges[best] = len(merges)
+            age.append("".join(best))
+            for symbols in words:
+                for place in range(len(symbols)):
+                    if tuple(symbols[place : place + 2]) == best:
+                        symbols[place : place + 2] = ["".join(best)]
+        return merges
+
+    @mistake(
+        "You merge all pairs of the highest count in one round: the first of these merges may change the "
+        "counts of the others. Learn one pair, and count again.",
+        breaks=ties,
+    )
+    def ties_together(corpus, n_merges):
+        words = [list(word) for word in split_words(corpus)]
+        age = sorted({symbol for symbols in words for symbol in symbols})
+        merges = {}
+        while len(merges) < n_merges:
+            pairs = Counter(pair for symbols in words for pair in pairwise(symbols))
+            if not pairs:
+                break
+            tied = [pair for pair in pairs if pairs[pair] == max(pairs.values())]
+            tied.sort(key=lambda pair: [*map(age.index, pair)])
+            for best in tied[: n_merges - len(merges)]:
+                merges[best] = len(merges)
+                age.append("".join(best))
+                for symbols in words:
+                    for place in range(len(symbols)):
+                        if tuple(symbols[place : place + 2]) == best:
+                            symbols[place : place + 2] = ["".join(best)]
+        return merges
+
 
 class Encode(Exercise):
     name = "encode"
@@ -812,6 +1069,7 @@ class Encode(Exercise):
     def by_rank(ask, draw):
         ask.same("abcdef", {("a", "b"): 0, ("e", "f"): 1, ("b", "c"): 2, ("d", "e"): 3, ("d", "ef"): 4})
         ask.same("abc", {("b", "c"): 0, ("a", "b"): 1})
+        ask.same("abc", {("b", "c"): 0, ("a", "b"): 1, ("ab", "c"): 2})
         ask.same("abcabc", {("b", "c"): 0, ("c", "a"): 1, ("a", "b"): 2, ("a", "bc"): 3})
         ask.same("there", MERGES)
         ask.same("others", MERGES)
@@ -826,6 +1084,7 @@ class Encode(Exercise):
 
     @behaviour("cuts the text into words first, and writes them in the symbols of their bytes", points=2)
     def words(ask, draw):
+        ask.same("é", {("Ã", "©"): 0})
         ask.same("a b", {("a", "b"): 0})
         ask.same(" is  she\n", MERGES)
         ask.same("a  b", {("Ġ", "Ġ"): 0})
@@ -1044,6 +1303,107 @@ class Encode(Exercise):
                         tokens[place : place + 2] = ["".join(best)]
         return [token for tokens in words for token in tokens]
 
+    @mistake(
+        "You merge one pair of each word and go on to the next word: repeat until no pair of the word is "
+        "among the merges.",
+        breaks=to_the_end,
+    )
+    def one_merge_a_word(text, merges):
+        written = []
+        for word in split_words(text):
+            tokens = list(word)
+            if known := [pair for pair in pairwise(tokens) if pair in merges]:
+                best = min(known, key=merges.get)
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += tokens
+        return written
+
+    @mistake(
+        "The pair of rank 0 is never merged: `if merges.get(pair)` takes 0 for no. Write `pair in merges`.",
+        breaks=by_rank,
+    )
+    def rank_zero_missed(text, merges):
+        written = []
+        for word in split_words(text):
+            tokens = list(word)
+            while known := [pair for pair in pairwise(tokens) if merges.get(pair)]:
+                best = min(known, key=merges.get)
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += tokens
+        return written
+
+    @mistake(
+        "You put a space in front of the text: some tokenizers do, but here it would be read back where none "
+        "was.",
+        breaks=words,
+    )
+    def space_in_front(text, merges):
+        written = []
+        for word in split_words(" " + text):
+            tokens = list(word)
+            while known := [pair for pair in pairwise(tokens) if pair in merges]:
+                best = min(known, key=merges.get)
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += tokens
+        return written
+
+    @mistake(
+        "You turn Ġ back into a space: tokens stay in symbols, one for each byte, and `decode` makes text of "
+        "them.",
+        breaks=words,
+    )
+    def symbols_read(text, merges):
+        written = []
+        for word in split_words(text):
+            tokens = list(word)
+            while known := [pair for pair in pairwise(tokens) if pair in merges]:
+                best = min(known, key=merges.get)
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += [token.replace("Ġ", " ").replace("Ċ", "\n") for token in tokens]
+        return written
+
+    @mistake(
+        "You join any two tokens that spell a known one: with ('ab', 'c') among the merges, 'a' and 'bc' are "
+        "still another pair. Look up the pair, not the joined text.",
+        breaks=by_rank,
+    )
+    def by_spelling(text, merges):
+        rank = {"".join(pair): number for pair, number in merges.items()}
+        written = []
+        for word in split_words(text):
+            tokens = list(word)
+            while known := [pair for pair in pairwise(tokens) if "".join(pair) in rank]:
+                best = min(known, key=lambda pair: rank["".join(pair)])
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += tokens
+        return written
+
+    @mistake(
+        "You look for the best pair in a word that has none: `min` of nothing raises a ValueError. A word of "
+        "one token is done.",
+        breaks=unknown,
+    )
+    def no_pair_left(text, merges):
+        written = []
+        for word in split_words(text):
+            tokens = list(word)
+            while (best := min(pairwise(tokens), key=lambda pair: merges.get(pair, len(merges)))) in merges:
+                for place in range(len(tokens)):
+                    if tuple(tokens[place : place + 2]) == best:
+                        tokens[place : place + 2] = ["".join(best)]
+            written += tokens
+        return written
+
 
 class Decode(Exercise):
     name = "decode"
@@ -1060,7 +1420,9 @@ class Decode(Exercise):
         ask.same(split_words("".join(map(chr, range(256)))))
         ask.same(split_words("\ufeff½ Ａe\u0301\ufffd"))
 
-    @behaviour("puts all bytes together before it makes characters of them", points=1)
+    @behaviour(
+        "puts all bytes together before it makes characters of them, and leaves the tokens alone", points=1
+    )
     def together(ask, draw):
         ask.same(["æ", "ĪĳI"])
         ask.same(["a", "ð", "Ł", "Ļ", "Ĥ", "b"])
@@ -1070,8 +1432,8 @@ class Decode(Exercise):
 
     @behaviour("puts U+FFFD where bytes are no character", points=1)
     def replaces(ask, draw):
-        ask.same(["æ"])
         ask.same(["a", "æĪ", "b"])
+        ask.same(["æ"])
         ask.same(["Ī", "ĠI"])
         ask.same(["I", "Ġ", "ÿ", "I"])
         ask.same(["ÿ", "ÿÿ"])
@@ -1161,6 +1523,65 @@ class Decode(Exercise):
         byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
         return bytes(byte_of[symbol] for symbol in "".join(tokens))
 
+    @mistake(
+        "What is incomplete at the end disappears: your decoder waits for the rest of the character. Tell it "
+        "that nothing follows, `final=True`, or decode all bytes at once.",
+        breaks=replaces,
+    )
+    def kept_back(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
+        reader = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        return reader.decode(bytes(byte_of[symbol] for symbol in "".join(tokens)))
+
+    @mistake(
+        "You put one U+FFFD for every bad byte: `errors='replace'` puts one for the beginning of a character "
+        "that breaks off, however many bytes it has.",
+        breaks=replaces,
+    )
+    def one_for_each_byte(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
+        text = bytes(byte_of[symbol] for symbol in "".join(tokens)).decode(errors="surrogateescape")
+        return "".join("\ufffd" if "\udc80" <= letter <= "\udcff" else letter for letter in text)
+
+    @mistake(
+        "You put one U+FFFD for a whole run of them: each byte that begins no character has its own.",
+        breaks=replaces,
+    )
+    def one_for_a_run(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
+        text = bytes(byte_of[symbol] for symbol in "".join(tokens)).decode(errors="replace")
+        return re.sub("\ufffd+", "\ufffd", text)
+
+    @mistake(
+        "One bad byte spoils the whole text: replace what is no character, and keep what is.",
+        breaks=replaces,
+    )
+    def all_or_nothing(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
+        try:
+            return bytes(byte_of[symbol] for symbol in "".join(tokens)).decode()
+        except UnicodeDecodeError:
+            return "\ufffd"
+
+    @mistake(
+        "You decode each byte by itself: a character of several bytes becomes as many U+FFFD. Collect all "
+        "bytes first.",
+        breaks=reads,
+    )
+    def each_byte_decoded(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(byte_symbols())}
+        parts = [bytes([byte_of[symbol]]) for symbol in "".join(tokens)]
+        return "".join(part.decode(errors="replace") for part in parts)
+
+    @mistake(
+        "You number the symbols in the order of the alphabet: the symbol of byte b is `byte_symbols()[b]`, "
+        "so do not sort them.",
+        breaks=reads,
+    )
+    def symbols_sorted(tokens):
+        byte_of = {symbol: byte for byte, symbol in enumerate(sorted(byte_symbols()))}
+        return bytes(byte_of[symbol] for symbol in "".join(tokens)).decode(errors="replace")
+
 
 class PadBatch(Exercise):
     name = "pad_batch"
@@ -1190,7 +1611,7 @@ class PadBatch(Exercise):
         ask.same([[], [5, 6]], 0)
         ask.same([[5], [], []], 3)
 
-    @behaviour("leaves the sequences as they were", points=1)
+    @behaviour("is right without changing the sequences it is given", points=1)
     def neighbourly(ask, draw):
         ask.keeps_arguments([[5, 6], [7]], 1)
         ask.keeps_arguments([[7], [5, 6, 7, 8], [9, 9]], 2)
@@ -1308,3 +1729,30 @@ class PadBatch(Exercise):
             while len(sequence) < length:
                 sequence.append(pad_id)
         return torch.tensor(sequences, dtype=torch.long)
+
+    @mistake(
+        "You fill up with -100, which losses ignore in labels: these are token ids, and -100 stands for "
+        "none. Use `pad_id`.",
+        breaks=values,
+    )
+    def label_padding(sequences, pad_id):
+        length = max(map(len, sequences), default=0)
+        return torch.tensor([[*s, *[-100] * (length - len(s))] for s in sequences], dtype=torch.long)
+
+    @mistake(
+        "You return a mask as well: what is wanted is the batch alone.",
+        breaks=convention,
+    )
+    def with_a_mask(sequences, pad_id):
+        length = max(map(len, sequences), default=0)
+        rows = torch.tensor([[*s, *[pad_id] * (length - len(s))] for s in sequences], dtype=torch.long)
+        return rows, rows != pad_id
+
+    @mistake(
+        "You take out ids that are equal to `pad_id`: all ids of a sequence are kept as they are.",
+        breaks=values,
+    )
+    def padding_taken_out(sequences, pad_id):
+        rows = [[number for number in sequence if number != pad_id] for sequence in sequences]
+        length = max(map(len, rows), default=0)
+        return torch.tensor([[*s, *[pad_id] * (length - len(s))] for s in rows], dtype=torch.long)

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from test_explorers import PHONE, expect, open_page  # noqa: F401  (a fixture)
 
 from companion.explorers import CrossAttentionExplorer
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.").expect
 
 SOURCE, TARGET = list("我是一名工程师"), ["I", "am", "an", "engineer", "[end]"]
 OTHER = ["他", "是", "老", "师"], ["He", "is", "a", "teacher"]
@@ -34,7 +35,7 @@ def widths(page):
 
 
 @pytest.mark.parametrize("way", ["hover", "focus", "click", "keys"])
-def test_a_word_that_is_pointed_at_shows_where_it_looks(open_page, way):  # noqa: F811
+def test_a_word_that_is_pointed_at_shows_where_it_looks(open_page, way):
     page = open_page(CrossAttentionExplorer(PAIRS))
     expect(word(page, "an")).to_have_attribute("aria-pressed", "true")
     if way == "keys":
@@ -54,7 +55,7 @@ def test_a_word_that_is_pointed_at_shows_where_it_looks(open_page, way):  # noqa
 
 
 @pytest.mark.parametrize("head", range(3))
-def test_each_head_shows_its_own_weights(open_page, head):  # noqa: F811
+def test_each_head_shows_its_own_weights(open_page, head):
     page = open_page(CrossAttentionExplorer(PAIRS))
     page.get_by_role("button", name=f"head {head + 1}").click()
     for index, name in enumerate(TARGET):
@@ -63,7 +64,7 @@ def test_each_head_shows_its_own_weights(open_page, head):  # noqa: F811
     expect(page.locator(".explorer-sentence")).to_contain_text(f"head {head + 1} looks at")
 
 
-def test_another_sentence_keeps_the_head_and_fits_the_word(open_page):  # noqa: F811
+def test_another_sentence_keeps_the_head_and_fits_the_word(open_page):
     page = open_page(CrossAttentionExplorer(PAIRS, word=4, head=1))
     page.get_by_role("button", name="他是老师").click()
     expect(word(page, "teacher")).to_have_attribute("aria-pressed", "true")
@@ -71,7 +72,7 @@ def test_another_sentence_keeps_the_head_and_fits_the_word(open_page):  # noqa: 
     torch.testing.assert_close(shown(page), SECOND[1, 3], atol=1e-4, rtol=0)
 
 
-def test_lines_go_from_the_word_to_the_tokens_also_after_the_page_changes_its_width(open_page):  # noqa: F811
+def test_lines_go_from_the_word_to_the_tokens_also_after_the_page_changes_its_width(open_page):
     page = open_page(CrossAttentionExplorer(PAIRS), viewport={"width": 700, "height": 600})
     for width in (700, 420):
         page.set_viewport_size({"width": width, "height": 600})
@@ -84,20 +85,20 @@ def test_lines_go_from_the_word_to_the_tokens_also_after_the_page_changes_its_wi
         assert float(line.get_attribute("x1")) == pytest.approx(box["x"] + box["width"] / 2 - left, abs=1)
 
 
-def test_a_finger_chooses_and_a_narrow_page_does_not_scroll_sideways(open_page):  # noqa: F811
-    page = open_page(CrossAttentionExplorer(PAIRS), style="margin: 0", **PHONE)
+def test_a_finger_chooses_and_a_narrow_page_does_not_scroll_sideways(open_page):
+    page = open_page(CrossAttentionExplorer(PAIRS), style="margin: 0", phone=True)
     word(page, "am").tap()
     expect(word(page, "am")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_word_that_looks_nowhere_says_so(open_page):  # noqa: F811
+def test_a_word_that_looks_nowhere_says_so(open_page):
     page = open_page(CrossAttentionExplorer([(["a", "b"], ["x"], torch.zeros(2, 1, 2))]))
     sentence = page.locator(".explorer-sentence")
     expect(sentence).to_have_text("Before it writes x, the heads look, on average, nowhere.")
 
 
-def test_without_javascript_the_still_shows_the_same_weights(open_page):  # noqa: F811
+def test_without_javascript_the_still_shows_the_same_weights(open_page):
     page = open_page(CrossAttentionExplorer(PAIRS, head=2, word=3), java_script_enabled=False)
     still = page.get_by_role("img", name="A target sentence above")
     expect(still).to_be_visible()
@@ -105,7 +106,7 @@ def test_without_javascript_the_still_shows_the_same_weights(open_page):  # noqa
         expect(still.get_by_text(f"{weight:.2f}").first).to_be_visible()
 
 
-def test_tokens_are_text_and_nothing_else(open_page):  # noqa: F811
+def test_tokens_are_text_and_nothing_else(open_page):
     tokens = ["</script><b>", "<!-- <script>", "&amp;"]
     page = open_page(CrossAttentionExplorer([(tokens, tokens, weights(1, 3, 3))]))
     assert page.locator("[data-token] b").all_inner_texts() == tokens

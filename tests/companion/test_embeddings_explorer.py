@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_explorers import PHONE, open_page  # noqa: F401
 
 from companion.explorers import PositionExplorer
 from companion.explorers.embeddings import VIEWS, hands, product
@@ -41,7 +40,7 @@ def tips_by_reference(explorer):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_hands_and_the_product_are_those_of_the_reference(open_page, view):  # noqa: F811
+def test_the_hands_and_the_product_are_those_of_the_reference(open_page, view):
     random = torch.Generator().manual_seed(2)
     explorers = []
     for places, first, second in [(8, 5, 12), (4, 31, 2), (12, 0, 0), (2, 63, 1)]:
@@ -58,7 +57,7 @@ def test_the_hands_and_the_product_are_those_of_the_reference(open_page, view): 
         assert product(explorer) == pytest.approx(score, abs=1e-4)
 
 
-def test_moving_one_position_turns_its_hands_alone(open_page):  # noqa: F811
+def test_moving_one_position_turns_its_hands_alone(open_page):
     page = open_page(PositionExplorer(5, 12))
     before = tips_on(page)
     page.get_by_label("second position").fill("40")
@@ -69,7 +68,7 @@ def test_moving_one_position_turns_its_hands_alone(open_page):  # noqa: F811
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_with_the_distance_kept_both_move_and_the_product_stays(open_page, view):  # noqa: F811
+def test_with_the_distance_kept_both_move_and_the_product_stays(open_page, view):
     page = open_page(PositionExplorer(5, 12, view))
     stayed = product_on(page)
     page.get_by_role("button", name="keep the distance").click()
@@ -82,7 +81,7 @@ def test_with_the_distance_kept_both_move_and_the_product_stays(open_page, view)
     assert product_on(page) == pytest.approx(stayed, abs=1e-9)
 
 
-def test_the_angle_between_the_hands_is_told(open_page):  # noqa: F811
+def test_the_angle_between_the_hands_is_told(open_page):
     page = open_page(PositionExplorer(5, 12))
     told = page.locator(".explorer-clock b")
     apart = [7 * 10_000 ** (-pair / 4) * 180 / torch.pi % 360 for pair in range(4)]
@@ -90,7 +89,7 @@ def test_the_angle_between_the_hands_is_told(open_page):  # noqa: F811
         assert float(text.partition("°")[0]) == pytest.approx(angle, abs=0.51 if angle >= 10 else 0.006)
 
 
-def test_the_keyboard_does_all_of_it(open_page):  # noqa: F811
+def test_the_keyboard_does_all_of_it(open_page):
     page = open_page(PositionExplorer(5, 12))
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -104,12 +103,12 @@ def test_the_keyboard_does_all_of_it(open_page):  # noqa: F811
     expect(page.get_by_label("second position")).to_have_value("13")
 
 
-def test_a_narrow_page_does_not_scroll_sideways(open_page):  # noqa: F811
-    page = open_page(PositionExplorer(), style="margin: 0", **PHONE)
+def test_a_narrow_page_does_not_scroll_sideways(open_page):
+    page = open_page(PositionExplorer(), style="margin: 0", phone=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_javascript_the_still_is_shown(open_page):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page):
     page = open_page(PositionExplorer(), java_script_enabled=False)
     still = page.get_by_role("img", name="A row of clocks")
     expect(still).to_be_visible()

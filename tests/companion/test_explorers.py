@@ -14,44 +14,6 @@ TOKENS = ["[begin]", "I", "am", "an", "engineer"]
 CAUSAL = torch.ones(5, 5).tril().bool()
 PACKED = torch.block_diag(torch.ones(2, 2), torch.ones(3, 3)).bool() & CAUSAL
 PRESETS = {"causal": CAUSAL, "packed": PACKED}
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-
-
-@pytest.fixture
-def open_page(browser, tmp_path):
-    """Opens explorers in a bare HTML file; in the end nothing may have failed or asked another host."""
-    contexts, problems = [], []
-
-    def watch(page):
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: problems.append(request.url) if is_outside(request.url) else None)
-
-    def open_page(*explorers, style="", **options):
-        bundles = [explorer._repr_mimebundle_()[0]["text/html"] for explorer in explorers]
-        file = tmp_path / "page.html"
-        file.write_text(
-            '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<style>body {{ {style} }}</style>{'<hr>'.join(bundles)}",
-            encoding="utf-8",
-        )
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(5000)
-        watch(page)
-        page.goto(file.as_uri())
-        if options.get("java_script_enabled", True):
-            expect(page.locator(".explorer-ready")).to_have_count(len(explorers))
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert problems == []
-
-
-def is_outside(url):
-    return not url.startswith(("file:", "blob:", "data:"))
 
 
 def cell(root, query, key):
@@ -147,7 +109,7 @@ def test_a_drag_paints_what_the_first_cell_began(open_page, steps):
 
 
 def test_a_finger_paints_and_does_not_scroll(open_page):
-    page = open_page(MaskExplorer(TOKENS, presets=PRESETS), style="padding-bottom: 2000px", **PHONE)
+    page = open_page(MaskExplorer(TOKENS, presets=PRESETS), style="padding-bottom: 2000px", phone=True)
     boxes = [cell(page, query, "engineer").bounding_box() for query in ("[begin]", "I", "am", "an")]
     points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2} for box in boxes]
     touch = page.context.new_cdp_session(page)
@@ -273,7 +235,7 @@ def test_two_explorers_on_a_page_do_not_disturb_one_another(open_page):
     assert page.evaluate("document.querySelectorAll('[id]').length") == 0
 
 
-@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 300, "height": 700}}])
+@pytest.mark.parametrize("options", [{"phone": True}, {"viewport": {"width": 300, "height": 700}}])
 def test_a_narrow_page_does_not_scroll_sideways(open_page, options):
     long = [f"token{index}" for index in range(16)]
     page = open_page(MaskExplorer(TOKENS, presets=PRESETS), MaskExplorer(long), style="margin: 0", **options)

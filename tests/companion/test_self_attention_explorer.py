@@ -4,7 +4,6 @@ import json
 
 import pytest
 import torch
-from test_explorers import PHONE, open_page  # noqa: F401
 
 from companion.explorers import AttentionExplorer
 from companion.explorers.self_attention import attend
@@ -53,7 +52,7 @@ def assert_shows(root, explorer):
 
 
 @pytest.mark.parametrize("scaled", [True, False])
-def test_scores_weights_and_output_are_those_of_torch(open_page, scaled):  # noqa: F811
+def test_scores_weights_and_output_are_those_of_torch(open_page, scaled):
     random = torch.Generator().manual_seed(3)
     explorers = []
     for tokens, size in [(1, 1), (2, 16), (5, 64), (9, 1024)]:
@@ -73,7 +72,7 @@ def test_scores_weights_and_output_are_those_of_torch(open_page, scaled):  # noq
         assert output == pytest.approx(expected[2].numpy())
 
 
-def test_the_query_follows_the_pointer(open_page):  # noqa: F811
+def test_the_query_follows_the_pointer(open_page):
     page = open_page(explorer(query=[0.0, 0.0]))
     assert shown(page)[1].tolist() == pytest.approx([0.25] * 4)
     box = page.locator("svg.explorer-drag").bounding_box()
@@ -92,7 +91,7 @@ def test_the_query_follows_the_pointer(open_page):  # noqa: F811
     assert_shows(page, explorer(query=[float(x), float(y)]))
 
 
-def test_the_keyboard_moves_the_query_and_stays_in_the_plane(open_page):  # noqa: F811
+def test_the_keyboard_moves_the_query_and_stays_in_the_plane(open_page):
     page = open_page(explorer(query=[0.0, 0.0]))
     page.keyboard.press("Tab")
     expect(handle(page)).to_be_focused()
@@ -105,7 +104,7 @@ def test_the_keyboard_moves_the_query_and_stays_in_the_plane(open_page):  # noqa
     expect(handle(page)).to_have_attribute("aria-valuetext", "0.70 across, 2.00 up")
 
 
-def test_without_the_scale_the_softmax_saturates_as_d_grows(open_page):  # noqa: F811
+def test_without_the_scale_the_softmax_saturates_as_d_grows(open_page):
     one = explorer()
     page = open_page(one)
     expect(page.get_by_label("divided by √d")).to_be_checked()
@@ -124,7 +123,7 @@ def test_without_the_scale_the_softmax_saturates_as_d_grows(open_page):  # noqa:
     expect(sentence(page)).to_have_attribute("data-verdict", "good")
 
 
-def test_a_hidden_key_weighs_nothing_and_all_hidden_give_zeros(open_page):  # noqa: F811
+def test_a_hidden_key_weighs_nothing_and_all_hidden_give_zeros(open_page):
     page = open_page(explorer())
     page.get_by_role("button", name="am").click()
     assert_shows(page, explorer(mask=[True, False, True, True]))
@@ -137,8 +136,8 @@ def test_a_hidden_key_weighs_nothing_and_all_hidden_give_zeros(open_page):  # no
     assert (output == 0).all()
 
 
-def test_a_narrow_page_does_not_scroll_sideways_and_a_finger_drags(open_page):  # noqa: F811
-    page = open_page(explorer(), style="margin: 0; padding-bottom: 2000px", **PHONE)
+def test_a_narrow_page_does_not_scroll_sideways_and_a_finger_drags(open_page):
+    page = open_page(explorer(), style="margin: 0; padding-bottom: 2000px", phone=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     box = page.locator("svg.explorer-drag").bounding_box()
     points = [{"x": box["x"] + 60, "y": box["y"] + step} for step in (60, 90, 120)]
@@ -154,7 +153,7 @@ def test_a_narrow_page_does_not_scroll_sideways_and_a_finger_drags(open_page):  
     assert page.evaluate("scrollY") == 0
 
 
-def test_two_explorers_do_not_disturb_one_another(open_page):  # noqa: F811
+def test_two_explorers_do_not_disturb_one_another(open_page):
     page = open_page(explorer(), explorer())
     first, second = page.locator(".explorer-live").all()
     second.get_by_label("as they are").check()
@@ -164,7 +163,7 @@ def test_two_explorers_do_not_disturb_one_another(open_page):  # noqa: F811
     assert page.evaluate("document.querySelectorAll('[id]').length") == 0
 
 
-def test_without_javascript_the_still_is_shown(open_page):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page):
     page = open_page(explorer(), java_script_enabled=False)
     still = page.get_by_role("img", name="A plane with a key for each token")
     expect(still).to_be_visible()

@@ -3,7 +3,6 @@
 from itertools import islice
 
 import pytest
-from test_explorers import PHONE, open_page  # noqa: F401
 
 from companion.explorers import TokenExplorer
 from companion.explorers.tokens import leading_pairs, readable, tokens_after
@@ -56,7 +55,7 @@ def test_leading_pairs_are_counted_and_merged_as_by_the_reference(corpora):
             words = [merge_pair(word, pair) for word in words]
 
 
-def test_the_tokens_are_those_of_the_reference(open_page, explorer):  # noqa: F811
+def test_the_tokens_are_those_of_the_reference(open_page, explorer):
     page = open_page(explorer)
     for explorer.language in ("English", "Chinese"):
         page.get_by_role("button", name=explorer.language).click()
@@ -73,7 +72,7 @@ def test_the_tokens_are_those_of_the_reference(open_page, explorer):  # noqa: F8
                 assert tokens_after(explorer.text, merges[: explorer.step]) == tokens_on(page)
 
 
-def test_the_pairs_are_those_of_the_step(open_page, explorer):  # noqa: F811
+def test_the_pairs_are_those_of_the_step(open_page, explorer):
     page = open_page(explorer)
     assert leading_on(page) == explorer.steps["English"][3]
     page.get_by_role("button", name="next merge").click()
@@ -85,7 +84,7 @@ def test_the_pairs_are_those_of_the_step(open_page, explorer):  # noqa: F811
     assert leading_on(page) == explorer.steps["English"][23]
 
 
-def test_the_sentence_says_what_happens(open_page, explorer):  # noqa: F811
+def test_the_sentence_says_what_happens(open_page, explorer):
     explorer.step = 1
     page = open_page(explorer)
     (left, right, count), *_ = explorer.steps["English"][1]
@@ -96,14 +95,14 @@ def test_the_sentence_says_what_happens(open_page, explorer):  # noqa: F811
     expect(line).to_have_attribute("aria-live", "polite")
 
 
-def test_bytes_that_are_no_character_are_written_as_bytes(open_page, explorer):  # noqa: F811
+def test_bytes_that_are_no_character_are_written_as_bytes(open_page, explorer):
     explorer.language, explorer.text, explorer.step = "Chinese", "我 a", 0
     page = open_page(explorer)
     assert page.locator(".explorer-tokens li").all_inner_texts() == ["e6", "88", "91", "␣", "a"]
     assert page.locator(".explorer-bytes").count() == 3
 
 
-def test_a_language_brings_its_sentence_and_is_pressed(open_page, explorer):  # noqa: F811
+def test_a_language_brings_its_sentence_and_is_pressed(open_page, explorer):
     page = open_page(explorer)
     chinese = page.get_by_role("button", name="Chinese")
     expect(chinese).to_have_attribute("aria-pressed", "false")
@@ -113,7 +112,7 @@ def test_a_language_brings_its_sentence_and_is_pressed(open_page, explorer):  # 
     assert leading_on(page) == explorer.steps["Chinese"][3]
 
 
-def test_the_keyboard_does_all_of_it(open_page, explorer):  # noqa: F811
+def test_the_keyboard_does_all_of_it(open_page, explorer):
     page = open_page(explorer)
     for key in ("Tab", "Tab", "Space", "Tab"):
         page.keyboard.press(key)
@@ -124,14 +123,14 @@ def test_the_keyboard_does_all_of_it(open_page, explorer):  # noqa: F811
     assert leading_on(page) == explorer.steps["Chinese"][5]
 
 
-@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 300, "height": 700}}])
-def test_a_narrow_page_does_not_scroll_sideways(open_page, explorer, options):  # noqa: F811
+@pytest.mark.parametrize("options", [{"phone": True}, {"viewport": {"width": 300, "height": 700}}])
+def test_a_narrow_page_does_not_scroll_sideways(open_page, explorer, options):
     explorer.step = 0
     page = open_page(explorer, style="margin: 0", **options)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_javascript_the_still_is_shown(open_page, explorer):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page, explorer):
     page = open_page(explorer, java_script_enabled=False)
     still = page.get_by_role("img", name="A sentence cut into tokens")
     expect(still).to_be_visible()
