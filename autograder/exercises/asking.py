@@ -7,6 +7,7 @@ A behaviour of a function asks `ask.same(arguments)`; one of a module builds it 
     built.same_gradient(x, mask, upstream=upstream)
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -31,6 +32,13 @@ class Wrong(Exception):
 
 class Blank(Exception):
     """The exercise has not been answered: the stub is still there, or the name is not defined."""
+
+
+@functools.cache
+def _shapes(module: type, arguments: tuple, keywords: tuple) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters of a module that is built with these arguments."""
+    built = module(*arguments, **dict(keywords))
+    return {name: tuple(parameter.shape) for name, parameter in built.named_parameters()}
 
 
 class Ask:
@@ -166,7 +174,8 @@ class Built:
 
     def __init__(self, ask: Ask, draw: Draw, arguments: tuple, keywords: dict, dtype: torch.dtype):
         self.ask, self.arguments, self.keywords = ask, arguments, keywords
-        self.weights = draw.weights(ask.exercise.reference()(*arguments, **keywords), dtype)
+        shapes = _shapes(ask.exercise.reference(), arguments, tuple(keywords.items()))
+        self.weights = draw.weights(shapes, dtype)
 
     def same_parameters(self) -> None:
         """The module has the reference's parameters: names, shapes and types."""
