@@ -158,8 +158,8 @@ class Near:
             try:
                 if step.training is not None:
                     built.train(step.training)
-                    # Two that drop out in the same way drop the same. (`torch.manual_seed` notes each call, with
-                    # its stack, for accelerators that may start later: a millisecond.)
+                    # Two that drop out in the same way drop the same. (`torch.manual_seed` notes each call,
+                    # with its stack, for accelerators that may start later: a millisecond.)
                     torch.default_generator.manual_seed(0)
                 method = _without(call.forbidden, _method(built, step))
                 outcomes.append(_answered(method, step, _parameters(built)))

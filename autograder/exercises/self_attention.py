@@ -744,8 +744,9 @@ def _half_of_the_weights_dropped(ask, draw):
 def dropped_by_chance(built, alone, together):
     """With `dropout=0.5` a weight is dropped or doubled, each by itself; Wrong where one is not.
 
-    In the question `alone` each position looks at one other, in `together` at many. Nothing but chance makes a
-    difference between the two sentences, the positions and the two heads, which are the numbers of a position.
+    In the question `alone` each position looks at one other, in `together` at many. Nothing but chance
+    makes a difference between the two sentences, the positions, and the two heads, which are the numbers
+    of a position.
     """
     call, found, whole = built.in_training(*alone)
     built.ask.compare(call, _shape(found), _shape(whole))
