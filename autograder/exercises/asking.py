@@ -120,7 +120,7 @@ class Ask:
             raise Blank(message)
         if kind in (Forbidden.__name__, "Stopped"):
             raise Wrong(_first_line(message), show_call(call))
-        raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
+        raise Wrong(_raised(kind, message), show_call(call))
 
     def compare_error(self, call: Call, outcome: Outcome, error: str) -> None:
         """The outcome is an error of this name."""
@@ -152,7 +152,7 @@ class Ask:
         """What comes of a call made elsewhere is there too."""
         outcome = self._put(call)
         if outcome.error:
-            raise Wrong(f"it raises {outcome.error[0]}: {_first_line(outcome.error[1])}", show_call(call))
+            raise Wrong(_raised(*outcome.error), show_call(call))
         if outcome.device == "other":
             raise Wrong("with its input on a GPU it makes tensors on the CPU", show_call(call))
 
@@ -167,6 +167,10 @@ class Ask:
 
     def _compared(self, call: Call, types: bool) -> None:
         self.compare(call, *self._values(call), types)
+
+
+def _raised(kind: str, message: str) -> str:
+    return f"it raises {kind}: {_first_line(message)}" if message.strip() else f"it raises {kind}"
 
 
 class Built:

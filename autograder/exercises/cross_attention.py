@@ -183,6 +183,21 @@ class CrossAttentionModule(Exercise):
             self.output = nn.Linear(d_model, d_model)
 
     @mistake(
+        "`assert` raises an AssertionError, and nothing at all where Python runs with -O: for a wrong "
+        "argument, raise a ValueError.",
+        breaks=layers,
+    )
+    class with_assert(CrossAttention):
+        def __init__(self, d_model, n_heads, dropout=0.0):
+            nn.Module.__init__(self)
+            assert d_model % n_heads == 0
+            self.n_heads, self.dropout = n_heads, dropout
+            self.query = nn.Linear(d_model, d_model)
+            self.key = nn.Linear(d_model, d_model)
+            self.value = nn.Linear(d_model, d_model)
+            self.output = nn.Linear(d_model, d_model)
+
+    @mistake(
         "Your linear layers have no bias: this course's have one. Leave out `bias=False`.",
         breaks=layers,
     )

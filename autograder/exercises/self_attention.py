@@ -756,6 +756,9 @@ def dropped_by_chance(built, alone, together):
     if share.max() < 1 or share.min() > 1:
         raise Wrong("with dropout=0.5 about half of the weights are dropped", show_call(call))
     call, found, _ = built.in_training(*together)
+    if (found == 0).float().mean() > 0.2:
+        message = "it drops all or nothing of what a position looks at: each weight is dropped by itself"
+        raise Wrong(message, show_call(call))
     for axis, what in enumerate(("sentences", "positions that look", "heads")):
         if torch.isclose(found, found.narrow(axis, 0, 1), atol=1e-5).all():
             message = f"it drops the same for all {what}: each weight is dropped by itself"
