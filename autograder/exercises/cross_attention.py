@@ -47,7 +47,7 @@ def _blind_to_dropped_weights(d_model):
 
 
 def _half_of_the_weights_dropped(ask, draw):
-    """Each position looks at the only source token, or at all of them equally, in two heads with equal values."""
+    """Each position looks at the only source token, or at many equally, in two heads with equal values."""
     built = ask.build(draw, 2, 2, dropout=0.5)
     nothing = {name: torch.zeros_like(weight) for name, weight in built.weights.items()}
     built.weights = nothing | {"value.weight": torch.ones(2, 2), "output.weight": torch.eye(2)}
