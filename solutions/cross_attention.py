@@ -26,6 +26,7 @@ class CrossAttention(nn.Module):
 
     Its four linear layers are `query`, `key`, `value` and `output`, all from
     `d_model` to `d_model` and with a bias. Dropout acts on the weights.
+    The output of a query that may look nowhere is `output.bias`.
     ValueError where `d_model` is no multiple of `n_heads`.
     Source: Vaswani et al. 2017, section 3.2.3.
     """
@@ -108,7 +109,8 @@ def word_alignment(
     """Go from tokens to words: sum over keys, average over queries.
 
     `target_words[i]` is the number of the word that target token i belongs
-    to, counted from 0 without gaps.
+    to, counted from 0 without gaps. The result has the type and the device
+    of the weights.
     Source: Clark et al. 2019, section 4.1.
     """
     target = F.one_hot(torch.tensor(target_words, device=weights.device))

@@ -58,6 +58,7 @@ class MultiHeadAttention(nn.Module):
 
     Its four linear layers are `query`, `key`, `value` and `output`, all from
     `d_model` to `d_model` and with a bias. Dropout acts on the weights.
+    The output of a query that may look nowhere is `output.bias`.
     ValueError where `d_model` is no multiple of `n_heads`.
     Source: Vaswani et al. 2017, section 3.2.2.
     """

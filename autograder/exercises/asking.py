@@ -7,6 +7,7 @@ A behaviour of a function asks `ask.same(arguments)`; one of a module builds it 
     built.same_gradient(x, mask, upstream=upstream)
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -31,6 +32,13 @@ class Wrong(Exception):
 
 class Blank(Exception):
     """The exercise has not been answered: the stub is still there, or the name is not defined."""
+
+
+@functools.cache
+def _shapes(module: type, arguments: tuple, keywords: tuple) -> dict[str, tuple[int, ...]]:
+    """The shapes of the parameters of a module that is built with these arguments."""
+    built = module(*arguments, **dict(keywords))
+    return {name: tuple(parameter.shape) for name, parameter in built.named_parameters()}
 
 
 class Ask:
@@ -112,7 +120,7 @@ class Ask:
             raise Blank(message)
         if kind in (Forbidden.__name__, "Stopped"):
             raise Wrong(_first_line(message), show_call(call))
-        raise Wrong(f"it raises {kind}: {_first_line(message)}", show_call(call))
+        raise Wrong(_raised(kind, message), show_call(call))
 
     def compare_error(self, call: Call, outcome: Outcome, error: str) -> None:
         """The outcome is an error of this name."""
@@ -144,7 +152,7 @@ class Ask:
         """What comes of a call made elsewhere is there too."""
         outcome = self._put(call)
         if outcome.error:
-            raise Wrong(f"it raises {outcome.error[0]}: {_first_line(outcome.error[1])}", show_call(call))
+            raise Wrong(_raised(*outcome.error), show_call(call))
         if outcome.device == "other":
             raise Wrong("with its input on a GPU it makes tensors on the CPU", show_call(call))
 
@@ -161,12 +169,17 @@ class Ask:
         self.compare(call, *self._values(call), types)
 
 
+def _raised(kind: str, message: str) -> str:
+    return f"it raises {kind}: {_first_line(message)}" if message.strip() else f"it raises {kind}"
+
+
 class Built:
     """Questions to a module, given the reference's weights and in evaluation mode unless told otherwise."""
 
     def __init__(self, ask: Ask, draw: Draw, arguments: tuple, keywords: dict, dtype: torch.dtype):
         self.ask, self.arguments, self.keywords = ask, arguments, keywords
-        self.weights = draw.weights(ask.exercise.reference()(*arguments, **keywords), dtype)
+        shapes = _shapes(ask.exercise.reference(), arguments, tuple(keywords.items()))
+        self.weights = draw.weights(shapes, dtype)
 
     def same_parameters(self) -> None:
         """The module has the reference's parameters: names, shapes and types."""

@@ -5,7 +5,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import solutions.cross_attention
-from autograder.exercises.namespace import Step
+from autograder.exercises.namespace import Step, plain
+from autograder.exercises.self_attention import dropped_by_chance
 from autograder.exercises.specification import Exercise, behaviour, mistake
 from solutions.cross_attention import CrossAttention
 from solutions.self_attention import attention, merge_heads, split_heads
@@ -16,11 +17,18 @@ def _texts(draw, batch, target, source, d_model, dtype=torch.float32):
     return draw.scores(batch, target, d_model, dtype=dtype), draw.scores(batch, source, d_model, dtype=dtype)
 
 
+def _steps(*questions):
+    """Questions to one module in turn, which does not train."""
+    return [Step(arguments=plain(question), training=False) for question in questions]
+
+
 def _projected(built, memory):
     """The right keys and values of a memory, made with the weights that the module is given."""
-    module = CrossAttention(*built.arguments, **built.keywords)
-    module.load_state_dict(built.weights)
-    return tuple(tensor.detach() for tensor in module.project_memory(memory))
+    n_heads, weights = built.arguments[1], built.weights
+    return tuple(
+        split_heads(F.linear(memory, weights[f"{name}.weight"], weights[f"{name}.bias"]), n_heads)
+        for name in ("key", "value")
+    )
 
 
 def _blind_to_dropped_weights(d_model):
@@ -38,14 +46,13 @@ def _blind_to_dropped_weights(d_model):
     }
 
 
-def _average_of_ones(d_model):
-    """Weights with which every head averages many ones, and all of them count the same.
-
-    What is kept must be scaled up, or the average is too small; it is 1 within the tolerance of bfloat16.
-    """
-    made = {"key.weight": torch.zeros(d_model, d_model), "value.weight": torch.zeros(d_model, d_model)}
-    made |= {"value.bias": torch.ones(d_model), "output.weight": torch.eye(d_model)}
-    return {name: tensor.bfloat16() for name, tensor in made.items()}
+def _half_of_the_weights_dropped(ask, draw):
+    """Each position looks at the only source token, or at many equally, in two heads with equal values."""
+    built = ask.build(draw, 2, 2, dropout=0.5)
+    nothing = {name: torch.zeros_like(weight) for name, weight in built.weights.items()}
+    built.weights = nothing | {"value.weight": torch.ones(2, 2), "output.weight": torch.eye(2)}
+    memory = draw.scores(1, 24, 2).abs().expand(2, 24, 2)
+    dropped_by_chance(built, (memory, memory[:, :1]), (memory, memory))
 
 
 class CrossAttentionModule(Exercise):
@@ -64,27 +71,28 @@ class CrossAttentionModule(Exercise):
     def project(ask, draw):
         ask.build(draw, 4, 2).same(draw.scores(1, 2, 4), method="project_memory")
         built = ask.build(draw, 12, 3)
-        built.same(draw.scores(2, 5, 12), method="project_memory")
-        built.same(draw.scores(3, 3, 12), method="project_memory")
-        built.same(draw.scores(draw.integer(4, 7), 2, 12).transpose(0, 1), method="project_memory")
+        memories = [draw.scores(2, 5, 12), draw.scores(3, 3, 12)]
+        memories.append(draw.scores(draw.integer(4, 7), 2, 12).transpose(0, 1))
+        built.same_steps(*[Step("project_memory", plain((memory,)), training=False) for memory in memories])
         ask.build(draw, 6, 6).same(draw.scores(2, 4, 6), method="project_memory")
 
     @behaviour("looks from every target position at the whole memory, whatever the two lengths", points=3)
     def looks(ask, draw):
         ask.build(draw, 4, 2).same(*_texts(draw, 1, 1, 2, 4))
         built = ask.build(draw, 12, 3)
-        for batch, target, source in ((2, 3, 5), (2, 5, 3), (3, 3, 3), (2, 4, 1)):
-            built.same(*_texts(draw, batch, target, source, 12))
-        built.same(draw.scores(2, 3, 12).transpose(0, 1), draw.scores(4, 3, 12).transpose(0, 1))
+        built.same(*_texts(draw, 2, 3, 5, 12))
+        texts = [_texts(draw, *sizes, 12) for sizes in ((2, 5, 3), (3, 3, 3), (2, 4, 1))]
+        texts.append((draw.scores(2, 3, 12).transpose(0, 1), draw.scores(4, 3, 12).transpose(0, 1)))
+        built.same_steps(*_steps(*texts))
         ask.build(draw, 6, 1).same(*_texts(draw, 2, 3, 4, 6))
 
     @behaviour("looks only where the mask lets it", points=2)
     def masked(ask, draw):
         ask.build(draw, 4, 2).same(*_texts(draw, 1, 1, 2, 4), torch.tensor([[[[True, False]]]]))
         built = ask.build(draw, 12, 3)
-        for shape in ((2, 1, 1, 5), (4, 5), (2, 3, 4, 5)):
-            built.same(*_texts(draw, 2, 4, 5, 12), draw.mask(*shape))
-        built.same(*_texts(draw, 3, 3, 3, 12), mask=draw.mask(3, 1, 1, 3))
+        built.same(*_texts(draw, 2, 4, 5, 12), mask=draw.mask(2, 1, 1, 5))
+        texts = [(*_texts(draw, 2, 4, 5, 12), draw.mask(*shape)) for shape in ((4, 5), (2, 3, 4, 5))]
+        built.same_steps(*_steps(*texts, (*_texts(draw, 3, 3, 3, 12), draw.mask(3, 1, 1, 3))))
 
     @behaviour("gives zeros before the output layer, never NaN, where nothing may be looked at", points=1)
     def empty(ask, draw):
@@ -92,10 +100,11 @@ class CrossAttentionModule(Exercise):
         built = ask.build(draw, 12, 3)
         mask = draw.mask(3, 1, 1, 5)
         mask[1] = False
-        built.same(*_texts(draw, 3, 2, 5, 12), mask)
-        mask = draw.mask(2, 3, 4, 5)
-        mask[0, 1, 2] = False
-        built.same(*_texts(draw, 2, 4, 5, 12), mask)
+        each = draw.mask(2, 3, 4, 5)
+        each[0, 1, 2] = False
+        built.same_steps(
+            *_steps((*_texts(draw, 3, 2, 5, 12), mask), (*_texts(draw, 2, 4, 5, 12), each)),
+        )
 
     @behaviour("gives the same one position at a time, from keys and values that are made already", points=2)
     def steps(ask, draw):
@@ -106,8 +115,10 @@ class CrossAttentionModule(Exercise):
         x, memory = _texts(draw, 2, 4, 5, 12)
         made, mask, each = _projected(built, memory), draw.mask(2, 1, 1, 5), draw.mask(2, 1, 4, 5)
         now = [slice(position, position + 1) for position in range(4)]
-        built.same_steps(*[Step("attend", (x[:, at], *made, mask)) for at in now])
-        built.same_steps(*[Step("attend", (x[:, at], *made, each[:, :, at])) for at in now])
+        built.same_steps(
+            *[Step("attend", (x[:, at], *made, mask)) for at in now[:2]],
+            *[Step("attend", (x[:, at], *made, each[:, :, at])) for at in now[1:]],
+        )
         other = draw.scores(2, 3, 12)
         built.same_steps(
             Step("project_memory", (memory,)),
@@ -130,21 +141,21 @@ class CrossAttentionModule(Exercise):
     @behaviour("drops weights, and only while it trains", points=1)
     def drops(ask, draw):
         texts = _texts(draw, 1, 1, 2, 4)
-        ask.build(draw, 4, 2, dropout=1.0).same(*texts, training=True)
-        ask.build(draw, 4, 2, dropout=1.0).same(*texts)
+        built = ask.build(draw, 4, 2, dropout=1.0)
+        built.same(*texts, training=True)
+        built.same(*texts)
         ask.build(draw, 4, 2).same(*texts, training=True)
         built = ask.build(draw, 12, 3, dropout=1.0)
         x, memory = _texts(draw, 2, 3, 5, 12)
         made = _projected(built, memory)
-        built.same(memory, method="project_memory", training=True)
-        built.same(x, *made, draw.mask(2, 1, 1, 5), method="attend", training=True)
+        built.same_steps(
+            Step("project_memory", (memory,), training=True),
+            Step("attend", (x, *made, draw.mask(2, 1, 1, 5)), training=True),
+        )
         built = ask.build(draw, 12, 3, dropout=0.5)
         built.weights.update(_blind_to_dropped_weights(12))
         built.same(x, memory, training=True)
-        built = ask.build(draw, 4, 2, dropout=0.25, dtype=torch.bfloat16)
-        built.weights.update(_average_of_ones(4))
-        ones, zeros = torch.ones(1, 1, 4).bfloat16(), torch.zeros(1, 10_000, 4).bfloat16()
-        built.same(ones, zeros, training=True)
+        _half_of_the_weights_dropped(ask, draw)
 
     @behaviour("keeps its arguments and their type, on any device", points=1)
     def neighbourly(ask, draw):
@@ -165,6 +176,21 @@ class CrossAttentionModule(Exercise):
     class without_refusal(CrossAttention):
         def __init__(self, d_model, n_heads, dropout=0.0):
             nn.Module.__init__(self)
+            self.n_heads, self.dropout = n_heads, dropout
+            self.query = nn.Linear(d_model, d_model)
+            self.key = nn.Linear(d_model, d_model)
+            self.value = nn.Linear(d_model, d_model)
+            self.output = nn.Linear(d_model, d_model)
+
+    @mistake(
+        "`assert` raises an AssertionError, and nothing at all where Python runs with -O: for a wrong "
+        "argument, raise a ValueError.",
+        breaks=layers,
+    )
+    class with_assert(CrossAttention):
+        def __init__(self, d_model, n_heads, dropout=0.0):
+            nn.Module.__init__(self)
+            assert d_model % n_heads == 0
             self.n_heads, self.dropout = n_heads, dropout
             self.query = nn.Linear(d_model, d_model)
             self.key = nn.Linear(d_model, d_model)

@@ -3,7 +3,7 @@
 import hashlib
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 class Draw:
@@ -31,11 +31,13 @@ class Draw:
         allowed = torch.randint(1, shape[-1], (*shape[:-1], 1), generator=self.generator)
         return order < allowed
 
-    def weights(self, module: nn.Module, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-        """Values for all parameters of a module, so small that nothing saturates, and none of them zero."""
+    def weights(
+        self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype = torch.float32
+    ) -> dict[str, Tensor]:
+        """Values for parameters of these shapes, so small that nothing saturates, and none of them zero."""
         return {
-            name: self.scores(*parameter.shape, dtype=dtype) / max(4, parameter.shape[-1]) ** 0.5
-            for name, parameter in module.named_parameters()
+            name: self.scores(*shape, dtype=dtype) / max(4, shape[-1]) ** 0.5
+            for name, shape in shapes.items()
         }
 
     def token_ids(self, batch: int, length: int, pad_id: int) -> Tensor:

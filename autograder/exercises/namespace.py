@@ -158,7 +158,9 @@ class Near:
             try:
                 if step.training is not None:
                     built.train(step.training)
-                    torch.manual_seed(0)  # two that drop out in the same way drop the same
+                    # Two that drop out in the same way drop the same. (`torch.manual_seed` notes each call,
+                    # with its stack, for accelerators that may start later: a millisecond.)
+                    torch.default_generator.manual_seed(0)
                 method = _without(call.forbidden, _method(built, step))
                 outcomes.append(_answered(method, step, _parameters(built)))
             except KeyboardInterrupt:
@@ -169,15 +171,15 @@ class Near:
         return Outcome(value=before, steps=tuple(outcomes))
 
     def _elsewhere(self, call: Call) -> Outcome:
-        function, asked = self.names[call.name], call
+        function, asked, devices = self.names[call.name], call, _TwoDevices()
         if call.steps:
             asked = call.steps[0]
-            function = _method(function(*call.arguments, **call.keywords).to("meta"), asked)
+            function = _method(function(*call.arguments, **call.keywords).to(ELSEWHERE), asked)
         arguments, keywords = tree_map_only(
-            Tensor, lambda tensor: tensor.to("meta"), (asked.arguments, asked.keywords)
+            Tensor, lambda tensor: devices.moved(tensor.clone()), (asked.arguments, asked.keywords)
         )
         try:
-            with _TwoDevices():
+            with devices:
                 value = function(*arguments, **keywords)
         except _MixedDevices:
             return Outcome(device="other")
@@ -185,10 +187,10 @@ class Near:
             if "meta" in str(error).lower():
                 return Outcome()  # it reads values, and there are none
             return Outcome(error=_described(error))
-        devices = {leaf.device.type for leaf in tree_leaves(value) if isinstance(leaf, Tensor)}
-        if not devices:
+        found = {leaf.device for leaf in tree_leaves(value) if isinstance(leaf, Tensor)}
+        if not found:
             return Outcome()
-        return Outcome(device="input" if devices == {"meta"} else "other")
+        return Outcome(device="input" if found == {ELSEWHERE} else "other")
 
 
 def _method(built: Any, step: Step) -> Callable:
@@ -213,30 +215,121 @@ def _load(built: nn.Module, weights: dict[str, Tensor]) -> None:
             found = tuple(parameters[name].shape)
             raise ValueError(f"its parameter {name} has shape {found}, not {tuple(wanted.shape)}")
     for dtype in {weight.dtype for weight in weights.values()}:
-        built.to(dtype)
-    built.load_state_dict(weights, strict=False)
+        if any(tensor.dtype != dtype for tensor in (*parameters.values(), *built.buffers())):
+            built.to(dtype)
+    with torch.no_grad():
+        for name, parameter in built.named_parameters():
+            parameter.copy_(weights[name])
 
 
 class _MixedDevices(Exception):
     """An operator was given tensors of two devices."""
 
 
-class _TwoDevices(TorchDispatchMode):
-    """Treats `meta`, whose tensors have no values, as the second device that a GPU would be."""
+class _Watching(TorchDispatchMode):
+    """A mode that is asked at each operator, without the detour that keeps compilers out of it."""
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+
+class _TwoDevices(_Watching):
+    """Treats `meta`, whose tensors have no values, as the second device that a GPU would be.
+
+    Each storage there has a twin here, on which operators really work. So answers may look at values, and it
+    takes a tenth of the time that working out shapes alone would.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.twins: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
+        self.others: dict[int, torch.UntypedStorage] = {}
+
+    def moved(self, tensor: Tensor) -> Tensor:
+        """A tensor like this one on the other device."""
+        if tensor.device == ELSEWHERE:
+            return tensor
+        ours = tensor.untyped_storage()
+        theirs = self.others.get(ours._cdata)
+        if theirs is None:
+            theirs = torch.UntypedStorage(ours.nbytes(), device=ELSEWHERE)
+            self.twins[theirs._cdata] = ours, theirs
+            self.others[ours._cdata] = theirs
+        return _seen(theirs, tensor)
+
+    def twin(self, tensor: Tensor) -> Tensor:
+        """What stands here for a tensor of the other device; zeros where it came by itself."""
+        theirs = tensor.untyped_storage()
+        if theirs._cdata not in self.twins:
+            ours = torch.zeros(theirs.nbytes(), dtype=torch.uint8).untyped_storage()
+            self.twins[theirs._cdata] = ours, theirs
+            self.others[ours._cdata] = theirs
+        return _seen(self.twins[theirs._cdata][0], tensor)
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        if function is torch.ops.aten._to_copy.default and kwargs.get("device") == torch.device("cpu"):
-            return torch.zeros(tensors[0].shape, dtype=kwargs.get("dtype") or tensors[0].dtype)
-        if function is torch.ops.aten.copy_.default and tensors[0].device.type == "cpu":
-            return tensors[0]  # without values there is nothing to copy
-        if len({tensor.device for tensor in tensors if tensor.dim()}) > 1 and function not in COPIES:
+        kwargs = dict(kwargs or {})
+        tensors = _tensors_in(args) + _tensors_in(kwargs.values())
+        loose = _tensors_in(args[1]) if function in INDEXING else []  # indices may be on the CPU
+        held = [t for t in tensors if t.dim() and (t.device == ELSEWHERE or all(t is not i for i in loose))]
+        if function not in COPIES and len({tensor.device for tensor in held}) > 1:
             raise _MixedDevices
-        return function(*args, **kwargs)
+        known: dict[int, Tensor] = {}  # in place, what is given is what comes back
+
+        def here(tensor: Tensor) -> Tensor:
+            if tensor.device != ELSEWHERE:
+                return tensor
+            twin = self.twin(tensor)
+            known[id(twin)] = tensor
+            return twin
+
+        there = any(tensor.device == ELSEWHERE for tensor in tensors)
+        if kwargs.get("device") is not None:
+            there = torch.device(kwargs["device"]) == ELSEWHERE
+            kwargs["device"] = torch.device("cpu")
+        found = function(*_each(here, args), **{name: _each(here, value) for name, value in kwargs.items()})
+        if function is COPY and id(found) not in known:
+            return found  # what is on the CPU stays there
+        if not there:
+            return found
+        return _each(lambda made: known[id(made)] if id(made) in known else self.moved(made), found)
 
 
-COPIES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+def _seen(storage: torch.UntypedStorage, like: Tensor) -> Tensor:
+    """A tensor of this storage, with the type, shape, strides and offset of another tensor."""
+    empty = torch.empty(0, dtype=like.dtype, device=storage.device)
+    return empty.set_(storage, like.storage_offset(), like.shape, like.stride())
+
+
+def _each(function: Callable[[Tensor], Tensor], value: Any) -> Any:
+    """The value, its tensors replaced; only lists and tuples hold any."""
+    if isinstance(value, Tensor):
+        return function(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(_each(function, item) for item in value)
+    return value
+
+
+def _tensors_in(values: Iterable) -> list[Tensor]:
+    """The tensors among an operator's arguments, and in lists of them."""
+    found = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += _tensors_in(value)
+    return found
+
+
+ELSEWHERE = torch.device("meta")
+COPY = torch.ops.aten.copy_.default
+COPIES = (torch.ops.aten._to_copy.default, COPY)
+INDEXING = (
+    torch.ops.aten.index.Tensor,
+    torch.ops.aten.index_put.default,
+    torch.ops.aten.index_put_.default,
+    torch.ops.aten._index_put_impl_.default,
+)
 
 
 def _answered(
@@ -322,7 +415,7 @@ class _ForbiddingFunctions(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-class _ForbiddingOperators(TorchDispatchMode):
+class _ForbiddingOperators(_Watching):
     def __init__(self, names: tuple[str, ...]):
         super().__init__()
         self.names = names
@@ -333,5 +426,5 @@ class _ForbiddingOperators(TorchDispatchMode):
 
 
 def _refuse(found: str, names: tuple[str, ...]) -> None:
-    if any(found.startswith(name) for name in names):
+    if found.startswith(names):
         raise Forbidden(f"{found} is what this exercise asks you to write: do without it")

@@ -5,6 +5,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import solutions.self_attention
+from autograder.exercises.asking import Wrong
+from autograder.exercises.comparing import show_call
 from autograder.exercises.namespace import Step
 from autograder.exercises.specification import Exercise, behaviour, mistake
 from solutions.masks import masked_softmax
@@ -723,18 +725,48 @@ def _steps(*questions, training=False):
 
 
 def _half_of_the_weights_dropped(ask, draw):
-    """Two questions whose answers are the same whichever weights are dropped, and only if weights are.
+    """What can be told although chance decides which weights are dropped.
 
-    In the first each token sees itself, and the two numbers of its value cancel: dropped together, they still
-    do. In the second 320 equal weights average the same small number, so that dropping half of them changes
-    nothing within the tolerance, if what is dropped is made up for.
+    First each token sees itself, and the two numbers of its value cancel: dropped together, they still do.
+    Then each token of two equal sentences looks at all others equally, in two heads with equal values.
     """
     built = ask.build(draw, 2, 1, dropout=0.5)
     nothing = {name: torch.zeros_like(weight) for name, weight in built.weights.items()}
     built.weights = nothing | {"value.bias": torch.tensor([1.0, -1.0]), "output.weight": torch.ones(2, 2)}
-    built.same(torch.zeros(1, 24, 2), torch.eye(24, dtype=torch.bool), training=True)
-    built.weights = nothing | {"value.bias": torch.full((2,), 4.4e-5), "output.weight": torch.eye(2)}
-    built.same(torch.zeros(1, 320, 2), training=True)
+    alone = torch.eye(24, dtype=torch.bool)
+    built.same(torch.zeros(1, 24, 2), alone, training=True)
+    built = ask.build(draw, 2, 2, dropout=0.5)
+    built.weights = nothing | {"value.weight": torch.ones(2, 2), "output.weight": torch.eye(2)}
+    x = draw.scores(1, 24, 2).abs().expand(2, 24, 2)
+    dropped_by_chance(built, (x, alone), (x,))
+
+
+def dropped_by_chance(built, alone, together):
+    """With `dropout=0.5` a weight is dropped or doubled, each by itself; Wrong where one is not.
+
+    In the question `alone` each position looks at one other, in `together` at many. Nothing but chance
+    makes a difference between the two sentences, the positions, and the two heads, which are the numbers
+    of a position.
+    """
+    call, found, whole = built.in_training(*alone)
+    built.ask.compare(call, _shape(found), _shape(whole))
+    share = found / whole
+    if not (torch.minimum(share.abs(), (share - 2).abs()) < 1e-3).all():
+        raise Wrong("with dropout=0.5 a weight becomes 0 or twice what it was, nothing else", show_call(call))
+    if share.max() < 1 or share.min() > 1:
+        raise Wrong("with dropout=0.5 about half of the weights are dropped", show_call(call))
+    call, found, _ = built.in_training(*together)
+    if (found == 0).float().mean() > 0.2:
+        message = "it drops all or nothing of what a position looks at: each weight is dropped by itself"
+        raise Wrong(message, show_call(call))
+    for axis, what in enumerate(("sentences", "positions that look", "heads")):
+        if torch.isclose(found, found.narrow(axis, 0, 1), atol=1e-5).all():
+            message = f"it drops the same for all {what}: each weight is dropped by itself"
+            raise Wrong(message, show_call(call))
+
+
+def _shape(value):
+    return list(value.shape) if isinstance(value, torch.Tensor) else value
 
 
 class ManyHeads(Exercise):
@@ -763,11 +795,10 @@ class ManyHeads(Exercise):
         ask.build(draw, 6, 2).same(draw.scores(1, 2, 6), torch.tensor([[True, False], [True, True]]))
         built = ask.build(draw, 12, 3)
         x = draw.scores(2, 5, 12)
-        built.same(x, draw.mask(5, 5))
-        built.same(x, draw.mask(2, 1, 1, 5))
         built.same(x, mask=draw.mask(2, 1, 5, 5))
         same_sizes = draw.scores(3, 3, 12)
         built.same_steps(
+            *_steps((x, draw.mask(5, 5)), (x, draw.mask(2, 1, 1, 5))),
             *_steps((x, draw.mask(2, 3, 5, 5)), (x, draw.mask(1, 3, 1, 5))),
             *_steps((same_sizes, draw.mask(3, 1, 1, 3)), (same_sizes, draw.mask(3, 1, 3, 3))),
         )
@@ -787,8 +818,7 @@ class ManyHeads(Exercise):
     def half(ask, draw):
         built = ask.build(draw, 4, 2, dtype=torch.bfloat16)
         x = (draw.scores(1, 2, 4) / 2).bfloat16()
-        built.same(x)
-        built.same(x, torch.tensor([[True, False], [False, False]]))
+        built.same_steps(*_steps((x,), (x, torch.tensor([[True, False], [False, False]]))))
         built = ask.build(draw, 12, 3, dtype=torch.float16)
         built.same((draw.scores(2, 5, 12) / 2).half(), draw.mask(2, 1, 5, 5))
 
@@ -796,7 +826,6 @@ class ManyHeads(Exercise):
     def dropout(ask, draw):
         built = ask.build(draw, 4, 2, dropout=1.0)
         built.same(draw.scores(1, 3, 4), training=True)
-        built.same(draw.scores(1, 3, 4))
         x, mask = draw.scores(2, 3, 4), draw.mask(2, 1, 3, 3)
         built.same_steps(*_steps((x, mask), training=True), *_steps((x, mask), (x,)))
         _half_of_the_weights_dropped(ask, draw)
