@@ -183,6 +183,8 @@ class Near:
                 value = function(*arguments, **keywords)
         except _MixedDevices:
             return Outcome(device="other")
+        except _WithoutStorage:
+            return Outcome()
         except Exception as error:
             if "meta" in str(error).lower():
                 return Outcome()  # it reads values, and there are none
@@ -234,6 +236,10 @@ class _Watching(TorchDispatchMode):
         return False
 
 
+class _WithoutStorage(Exception):
+    """A sparse or nested tensor: it has no storage that could have a twin."""
+
+
 class _TwoDevices(_Watching):
     """Treats `meta`, whose tensors have no values, as the second device that a GPU would be.
 
@@ -250,7 +256,7 @@ class _TwoDevices(_Watching):
         """A tensor like this one on the other device."""
         if tensor.device == ELSEWHERE:
             return tensor
-        ours = tensor.untyped_storage()
+        ours = _storage(tensor)
         theirs = self.others.get(ours._cdata)
         if theirs is None:
             theirs = torch.UntypedStorage(ours.nbytes(), device=ELSEWHERE)
@@ -260,7 +266,7 @@ class _TwoDevices(_Watching):
 
     def twin(self, tensor: Tensor) -> Tensor:
         """What stands here for a tensor of the other device; zeros where it came by itself."""
-        theirs = tensor.untyped_storage()
+        theirs = _storage(tensor)
         if theirs._cdata not in self.twins:
             ours = torch.zeros(theirs.nbytes(), dtype=torch.uint8).untyped_storage()
             self.twins[theirs._cdata] = ours, theirs
@@ -293,6 +299,12 @@ class _TwoDevices(_Watching):
         if not there:
             return found
         return _each(lambda made: known[id(made)] if id(made) in known else self.moved(made), found)
+
+
+def _storage(tensor: Tensor) -> torch.UntypedStorage:
+    if tensor.layout != torch.strided or tensor.is_nested:
+        raise _WithoutStorage
+    return tensor.untyped_storage()
 
 
 def _seen(storage: torch.UntypedStorage, like: Tensor) -> Tensor:
