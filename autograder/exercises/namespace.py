@@ -286,6 +286,7 @@ def _guarded(name: str, function: Callable) -> Callable:
         _refuse(name, tuple(_refused))
         return function(*arguments, **keywords)
 
+    del asking.__wrapped__  # else it could be called without asking
     return asking
 
 

@@ -23,7 +23,8 @@ NOT_NEEDED = (
     "jit", "CompilationUnit", "settrace", "_exit", "ptrace", "mmap", "threading", "_thread",
     "concurrent", "__code__", "tb_frame", "inspect", "importlib", "__import__", "_python_dispatch",
     "_disable_current_modes", "DisableTorchFunction", "meta", "is_meta", "FakeTensor", "fake_tensor",
-    "DisableTorchFunctionSubclass", "_DisableTorchDispatch",
+    "DisableTorchFunctionSubclass", "_DisableTorchDispatch", "__wrapped__", "__closure__", "cell_contents",
+    "asyncio", "no_dispatch", r"explorers\.\w+",
 )  # fmt: skip
 STRANGE = re.compile(rf"(?<!\w)(?:{'|'.join(NOT_NEEDED)})(?!\w)|/proc\b")
 SPACE = re.compile(r"#[^\n]*|\s+")

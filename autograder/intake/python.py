@@ -123,7 +123,10 @@ class Reader:
         return "\n".join(part.rstrip() for part in parts)
 
     def mentions(self, source: str) -> Iterator[str]:
-        """The names, attributes and strings of a source without docstrings; all of it if it is no Python."""
+        """The names, attributes and strings of a source without docstrings; all of it if it is no Python.
+
+        A string that is put together of two is said as well.
+        """
         whole = self.parsed(source)
         if not whole:
             yield source
@@ -133,6 +136,9 @@ class Reader:
         for node in nodes:
             if isinstance(node, ast.Constant) and id(node) in said_to_nobody:
                 continue
+            if isinstance(node, ast.BinOp):
+                halves = [getattr(half, "value", None) for half in (node.left, node.right)]
+                yield "".join(halves) if all(isinstance(half, str) for half in halves) else ""
             for _, value in ast.iter_fields(node):
                 for text in value if isinstance(value, list) else [value]:
                     if isinstance(text, str | bytes):

@@ -62,7 +62,8 @@ FRAMES = '''
 import json, os, struct, sys
 
 def frame(value, blob=b""):
-    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    """A frame of one answer, or of these bytes."""
+    body = value if isinstance(value, bytes) else json.dumps({"tuple": [value]}).encode()
     return struct.pack("!II", len(body), len(blob)) + body + blob
 
 def table(**items):
@@ -110,7 +111,7 @@ def impersonate(answer, printed=""):
         body, blob = struct.unpack("!II", take(8))
         message = json.loads(take(body))
         take(blob)
-        ((kind, content),) = message["dict"]
+        kind, content = message["dict"][0]
         if kind == "defines":
             put(frame(content))
         else:
