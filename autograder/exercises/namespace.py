@@ -196,7 +196,7 @@ def _method(built: Any, step: Step) -> Callable:
 
 
 def _parameters(built: Any) -> dict[str, Tensor]:
-    return dict(built.named_parameters()) if isinstance(built, nn.Module) else {}
+    return dict(nn.Module.named_parameters(built)) if isinstance(built, nn.Module) else {}
 
 
 def _load(built: nn.Module, weights: dict[str, Tensor]) -> None:
