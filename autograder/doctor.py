@@ -70,7 +70,7 @@ def proof(
         points = sum(feedback.verdict.points for feedback in examined.feedback.values())
         good = points == wanted and examined.state == "graded"
         yield Finding(f"{what} gets {wanted} of {total} points", good, f"it gets {points} ({examined.state})")
-    yield from _tried(zygote, course)
+    yield from _tried(topic, zygote, course)
 
 
 def proved(topic: str, released: NotebookNode, zygote: Zygote, course: Course) -> None:
@@ -108,10 +108,10 @@ def _job(topic: str, notebook: NotebookNode) -> Job:
     )
 
 
-def _tried(zygote: Zygote, course: Course | None) -> Iterator[Finding]:
+def _tried(topic: str, zygote: Zygote, course: Course | None) -> Iterator[Finding]:
     """Each probe, run like a cell; what ends the process has failed, and the next one begins another."""
     limits = Limits(step=10, seconds=60, memory=256 * 2**20, scratch=16 * 2**20)
-    known = {**_what_is_secret(course), "memory": limits.memory, "scratch": limits.scratch}
+    known = {**_what_is_secret(topic, course), "memory": limits.memory, "scratch": limits.scratch}
     left = [(f"students' code cannot {what}", source.format(**known)) for what, source in PROBES.items()]
     while left:
         try:
@@ -127,9 +127,9 @@ def _tried(zygote: Zygote, course: Course | None) -> Iterator[Finding]:
             yield Finding(left.pop(0)[0], True)
 
 
-def _what_is_secret(course: Course | None) -> dict:
+def _what_is_secret(topic: str, course: Course | None) -> dict:
     """Paths, modules and variables that must be out of reach."""
-    paths = [ROOT / "solutions" / "masks.py", ROOT / "autograder" / "verdict.py"]
+    paths = [ROOT / "solutions" / f"{topic}.py", ROOT / "autograder" / "verdict.py"]
     if course:
         paths += [
             course.path,
@@ -137,7 +137,12 @@ def _what_is_secret(course: Course | None) -> dict:
             course.path / "course_key",
             course.path / "submitted",
         ]
-    modules = ["autograder.verdict", "autograder.exercises.masks", "solutions.masks", "autograder.answers"]
+    modules = [
+        "autograder.verdict",
+        f"autograder.exercises.{topic}",
+        f"solutions.{topic}",
+        "autograder.answers",
+    ]
     return {
         "paths": [str(path) for path in paths],
         "modules": modules,

@@ -7,7 +7,7 @@ from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.examination import Examined
 from autograder.exercises import exercises_of
-from autograder.exercises.asking import Ask, Blank, Wrong
+from autograder.exercises.asking import Ask, Wrong
 from autograder.exercises.comparing import show_call, show_value
 from autograder.exercises.drawing import Draw
 from autograder.exercises.namespace import Call, Outcome
@@ -71,7 +71,7 @@ def _questions(exercise, behaviour, answered, reference, seed) -> Iterator[Quest
     wrong = False
     try:
         behaviour.check(ask, Draw(seed, exercise.name, behaviour.name))
-    except (Wrong, Blank):
+    except Wrong:
         wrong = True
     for index, (call, outcome) in enumerate(ask.asked):
         last = index == len(ask.asked) - 1

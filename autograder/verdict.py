@@ -110,19 +110,20 @@ def judge(
     if not namespace.defines(exercise.name):
         return _blank(exercise, f"{exercise.name} is not defined")
     reference = reference or Reference(exercise)
-    findings, asked = [], []
+    findings, asked, blank = [], [], False
     for behaviour in exercise.behaviours:
         ask = Ask(exercise, namespace, reference)
         finding = Finding(behaviour.title, behaviour.points, behaviour.points)
         try:
             behaviour.check(ask, Draw(seed, exercise.name, behaviour.name))
-        except Blank:
-            return _blank(exercise, f"{exercise.name} is not written yet")
         except Wrong as wrong:
+            blank = blank or (isinstance(wrong, Blank) and not findings)
             said = safe(wrong.message), safe(wrong.example)
             finding = Finding(behaviour.title, 0, behaviour.points, *said)
         findings.append(finding)
         asked.append((finding, ask.asked))
+    if blank and not any(finding.points for finding in findings):
+        return _blank(exercise, f"{exercise.name} is not written yet")
     known = _recognise(exercise, asked, reference)
     return Verdict(
         exercise.name,

@@ -30,8 +30,8 @@ class Wrong(Exception):
         self.example = _clipped(example, LONGEST_EXAMPLE)
 
 
-class Blank(Exception):
-    """The exercise has not been answered: the stub is still there, or the name is not defined."""
+class Blank(Wrong):
+    """Something is not written yet: a stub is still there. Where nothing is, the answer is blank."""
 
 
 @functools.cache
@@ -92,9 +92,19 @@ class Ask:
 
     def refuses(self, error: str, *arguments, **keywords) -> None:
         """The answer raises an error of this name, and does not go on."""
-        steps = (Step("eval"),) if isinstance(self.exercise.reference(), type) else ()
-        call = self.call(*arguments, keywords=keywords, steps=steps)
+        call = self._whether_it_takes(arguments, keywords)
         self.compare_error(call, self._put(call), error)
+
+    def takes(self, error: str, *arguments, **keywords) -> None:
+        """The answer does not raise an error of this name, as it does for arguments that it refuses."""
+        call = self._whether_it_takes(arguments, keywords)
+        outcome = self._put(call)
+        if outcome.error and outcome.error[0] == error:
+            self.no_error(call, outcome)
+
+    def _whether_it_takes(self, arguments: tuple, keywords: dict) -> Call:
+        steps = (Step("eval"),) if isinstance(self.exercise.reference(), type) else ()
+        return self.call(*arguments, keywords=keywords, steps=steps)
 
     def call(self, *arguments, **how) -> Call:
         """The question that these arguments are."""
@@ -109,6 +119,8 @@ class Ask:
         if by_chance:
             self.asked.pop()
         self.no_error(call, outcome)
+        if call.steps and not outcome.steps:
+            raise Wrong("it gives no answer", show_call(call))
         return outcome, self.reference.ask(call)
 
     def no_error(self, call: Call, outcome: Outcome) -> None:
@@ -116,11 +128,10 @@ class Ask:
         if not outcome.error:
             return
         kind, message = outcome.error
-        if kind == "NotImplementedError":
-            raise Blank(message)
         if kind in (Forbidden.__name__, "Stopped"):
             raise Wrong(_first_line(message), show_call(call))
-        raise Wrong(_raised(kind, message), show_call(call))
+        problem = Blank if kind == "NotImplementedError" else Wrong
+        raise problem(_raised(kind, message), show_call(call))
 
     def compare_error(self, call: Call, outcome: Outcome, error: str) -> None:
         """The outcome is an error of this name."""

@@ -14,6 +14,7 @@ KINDS = {
     Tensor: "tensor", list: "list", tuple: "tuple", dict: "dictionary", str: "string", bool: "bool",
     int: "number", float: "number",
 }  # fmt: skip
+NESTED = (Tensor, list, tuple, dict)
 MOST_NUMBERS, LONGEST_TEXT, MOST_ITEMS = 160, 60, 12
 
 
@@ -122,7 +123,7 @@ def show_value(value: Any) -> str:
         )
     if isinstance(value, list | tuple):
         if any(isinstance(item, Tensor) for item in value):
-            return "\n".join(map(show_value, value))
+            return "\n".join(_listed(map(show_value, value), len(value)))
         return "[" + ", ".join(_listed(map(_argument, value), len(value))) + "]"
     if not isinstance(value, Tensor):
         return repr(value)
@@ -149,10 +150,14 @@ def _step(step: Step) -> str:
 
 
 def _argument(argument: Any) -> str:
-    if isinstance(argument, list | tuple) and any(isinstance(item, Tensor) for item in argument):
-        return f"({', '.join(map(_argument, argument))})"
+    if isinstance(argument, dict):
+        return f"{{{', '.join(f'{_argument(key)}: {_argument(item)}' for key, item in argument.items())}}}"
+    if isinstance(argument, list | tuple) and any(isinstance(i, NESTED) for i in argument):
+        parts = ", ".join(map(_argument, argument))
+        of_tensors = any(isinstance(item, Tensor) for item in argument)
+        return f"({parts})" if of_tensors or isinstance(argument, tuple) else f"[{parts}]"
     if not isinstance(argument, Tensor):
-        return repr(argument) if isinstance(argument, str | list | tuple | dict) else str(argument)
+        return repr(argument) if isinstance(argument, str | list | tuple) else str(argument)
     if argument.numel() > 40:
         return f"<{str(argument.dtype).removeprefix('torch.')} {tuple(argument.shape)}>"
     return str([_rounded(item) for item in argument.tolist()] if argument.dim() else argument.item())

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from operator import index
 from typing import Any, Protocol
 
 import torch
@@ -102,13 +103,18 @@ def plain(value: Any) -> Any:
     """The value as it may cross a wall: tensors detached, containers copied, anything else by name."""
     if isinstance(value, Tensor):
         return value.detach().as_subclass(Tensor).clone()
-    if value is None or isinstance(value, bool | int | float | str | torch.dtype):
+    if value is None or type(value) in (bool, int, float, str, torch.dtype):
         return value
     for kind in (list, tuple):
         if isinstance(value, kind):
             return kind(plain(item) for item in value)
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
+    for read in (str.__str__, int.__int__, float.__float__):  # of a class of its own, as NumPy's are
+        if isinstance(value, read.__objclass__):
+            return read(value)
+    if hasattr(type(value), "__index__"):
+        return index(value)
     return Foreign("module" if isinstance(value, nn.Module) else type(value).__name__)
 
 
@@ -200,7 +206,7 @@ def _method(built: Any, step: Step) -> Callable:
 
 
 def _parameters(built: Any) -> dict[str, Tensor]:
-    return dict(built.named_parameters()) if isinstance(built, nn.Module) else {}
+    return dict(nn.Module.named_parameters(built)) if isinstance(built, nn.Module) else {}
 
 
 def _load(built: nn.Module, weights: dict[str, Tensor]) -> None:
@@ -391,6 +397,7 @@ def _guarded(name: str, function: Callable) -> Callable:
         _refuse(name, tuple(_refused))
         return function(*arguments, **keywords)
 
+    del asking.__wrapped__  # else it could be called without asking
     return asking
 
 

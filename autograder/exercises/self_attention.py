@@ -485,6 +485,7 @@ class SplitHeads(Exercise):
         ask.refuses("ValueError", draw.scores(1, 2, 4), 3)
         ask.refuses("ValueError", draw.scores(2, 4, 6), 4)
         ask.refuses("ValueError", draw.scores(2, 3, 4), 8)
+        ask.takes("ValueError", draw.scores(2, 3, 6), 3)
 
     @behaviour("passes gradients back, changes nothing, and works on any device", points=1)
     def neighbourly(ask, draw):
@@ -842,6 +843,7 @@ class ManyHeads(Exercise):
         ask.refuses("ValueError", 4, 3)
         ask.refuses("ValueError", 12, 8, 0.1)
         ask.refuses("ValueError", 4, n_heads=8)
+        ask.takes("ValueError", 6, 3)
 
     @behaviour("is right without changing its arguments, and on any device", points=1)
     def neighbourly(ask, draw):

@@ -556,7 +556,10 @@ class TrainBPE(Exercise):
         ask.same(" ".join([letters] * draw.integer(4, 6) + [letters[:2]] * 2 + ["n" + letters[2:]]), 2)
         call = ask.call("xy\nxy\nxyz\nxyz\nxyz\nab\nab", 3)
         found, expected = ask.outcomes(call)
-        ask.compare(call, list(found.value), list(expected.value))
+        if isinstance(found.value, dict):
+            ask.compare(call, list(found.value), list(expected.value))
+        else:
+            ask.compare(call, found.value, expected.value)
 
     @behaviour("counts anew after each merge", points=2)
     def counted_anew(ask, draw):

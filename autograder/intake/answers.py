@@ -23,7 +23,8 @@ NOT_NEEDED = (
     "jit", "CompilationUnit", "settrace", "_exit", "ptrace", "mmap", "threading", "_thread",
     "concurrent", "__code__", "tb_frame", "inspect", "importlib", "__import__", "_python_dispatch",
     "_disable_current_modes", "DisableTorchFunction", "meta", "is_meta", "FakeTensor", "fake_tensor",
-    "DisableTorchFunctionSubclass", "_DisableTorchDispatch",
+    "DisableTorchFunctionSubclass", "_DisableTorchDispatch", "__wrapped__", "__closure__", "cell_contents",
+    "asyncio", "no_dispatch", r"explorers\.\w+",
 )  # fmt: skip
 STRANGE = re.compile(rf"(?<!\w)(?:{'|'.join(NOT_NEEDED)})(?!\w)|/proc\b")
 SPACE = re.compile(r"#[^\n]*|\s+")
@@ -96,7 +97,7 @@ def submission_of(notebook: Notebook, release: Release, reader: Reader, name: st
     cells, repairs = _mended_cells(notebook.cells, release, reader)
     repairs = [*notebook.repairs, *repairs]
     search = _Search(cells, release, reader)
-    if not search.found and (other := _other_chapter(search, release)):
+    if not search.answered and (other := _other_chapter(search, release)):
         raise Unreadable(other)
     if lost := search.lost_imports():
         repairs.append("Imports of the released notebook were missing; they were added.")
@@ -172,12 +173,17 @@ class _Search:
         self._leave_out_blank_cells()
 
     @property
-    def found(self) -> bool:
-        """Whether anything in the notebook belongs to the topic."""
+    def answered(self) -> bool:
+        """Whether a cell is one of the topic's own, or defines what it asks for."""
         ids = {f"{self.release.topic}-{name}{end}" for name in self.release.names for end in ("", "-tests")}
         known = any(cell.grade_id in ids or cell.cell_id in ids for cell in self.cells)
-        named = any(name in cell.source for cell in self.cells for name in self.release.names)
-        return known or named or any(role in ("stub", "tests") for role in self.roles)
+        defined = any(name in code.binds - code.imports for code in self.codes for name in self.release.names)
+        return known or defined or any(role in ("stub", "tests") for role in self.roles)
+
+    @property
+    def found(self) -> bool:
+        """Whether anything in the notebook belongs to the topic."""
+        return self.answered or any(name in cell.source for cell in self.cells for name in self.release.names)
 
     def own(self, index: int) -> bool:
         """Whether a cell is the student's own work."""
@@ -325,7 +331,7 @@ class _Search:
 
 def _other_chapter(search: _Search, release: Release) -> str:
     """Why a notebook with nothing of the topic in it is another one's; nothing where that cannot be told."""
-    binds = {name for code in search.codes for name in code.binds}
+    binds = {name for code in search.codes for name in code.binds - code.imports}
     ids = {cell.grade_id or cell.cell_id for cell in search.cells}
     for topic in (path.stem[3:] for path in chapter_paths()):
         if topic == release.topic:

@@ -123,7 +123,10 @@ class Reader:
         return "\n".join(part.rstrip() for part in parts)
 
     def mentions(self, source: str) -> Iterator[str]:
-        """The names, attributes and strings of a source without docstrings; all of it if it is no Python."""
+        """The names, attributes and strings of a source without docstrings; all of it if it is no Python.
+
+        A string that is put together of two is said as well.
+        """
         whole = self.parsed(source)
         if not whole:
             yield source
@@ -133,6 +136,9 @@ class Reader:
         for node in nodes:
             if isinstance(node, ast.Constant) and id(node) in said_to_nobody:
                 continue
+            if isinstance(node, ast.BinOp):
+                halves = [getattr(half, "value", None) for half in (node.left, node.right)]
+                yield "".join(halves) if all(isinstance(half, str) for half in halves) else ""
             for _, value in ast.iter_fields(node):
                 for text in value if isinstance(value, list) else [value]:
                     if isinstance(text, str | bytes):
@@ -141,10 +147,9 @@ class Reader:
     def is_blank(self, source: str, name: str) -> bool:
         """Whether all that a source says of a name is that it is not written yet."""
         whole = self.parsed(source)
-        bodies = (
-            [s.body for s in whole[0].body if isinstance(s, FUNCTIONS) and s.name == name] if whole else []
-        )
-        return bool(bodies) and all(map(_says_nothing, bodies[-1]))
+        kinds = FUNCTIONS | ast.ClassDef
+        said = [s for s in whole[0].body if isinstance(s, kinds) and s.name == name] if whole else []
+        return bool(said) and _is_blank(said[-1])
 
 
 def pieces_of(source: str) -> Iterator[str]:
@@ -249,6 +254,11 @@ def _changes(tree: ast.Module) -> tuple[set[str], set[str], bool, bool]:
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
             function = node.value.func
             calls.add(_root(function) if isinstance(function, ast.Attribute) else "")
+            if isinstance(function, ast.Name) and function.id == "setattr":
+                alters |= {_root(given) for given in node.value.args[:1]}
+        elif isinstance(node, FUNCTIONS):  # a decorator may give the function to a class
+            decorators = [d for d in node.decorator_list if isinstance(d, ast.Call)]
+            alters |= {_root(given) for decorator in decorators for given in decorator.args}
         elif isinstance(node, ast.ImportFrom):
             star = star or any(alias.name == "*" for alias in node.names)
         dynamic = dynamic or (isinstance(node, ast.Attribute) and node.attr == "__dict__")
@@ -281,9 +291,18 @@ def _code_by_words(source: str) -> Code:
     )
 
 
+def _is_blank(definition: ast.stmt) -> bool:
+    """Whether a function says nothing, or a class has methods and none of them does."""
+    inside = [s for s in definition.body if isinstance(definition, ast.ClassDef) and isinstance(s, FUNCTIONS)]
+    rest = [s for s in definition.body if s not in inside]
+    return all(map(_says_nothing, rest)) and all(map(_is_blank, inside)) and bool(inside or rest)
+
+
 def _says_nothing(statement: ast.stmt) -> bool:
     match statement:
         case ast.Pass() | ast.Expr(value=ast.Constant()):
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"))))):
             return True
         case ast.Raise(exc=ast.Name(id=name) | ast.Call(func=ast.Name(id=name))):
             return name == "NotImplementedError"

@@ -154,6 +154,8 @@ def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()  # half characters cannot be written to any file
     if not isinstance(value, dict):
+        if type(value) is int and not -NUMBERS <= value < NUMBERS:
+            raise Garbled("a number that nobody needs")
         return value
     ((kind, content),) = value.items()
     match kind:
@@ -167,7 +169,7 @@ def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
                 raise Garbled("a dictionary whose keys are not words")
             return dict(pairs)
         case "tensor":
-            return tensors[content]
+            return tensors.pop(content)  # each once: what is shown of an answer is no longer than it
         case "float":
             return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
         case "dtype":

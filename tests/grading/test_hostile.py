@@ -27,7 +27,6 @@ from hostile import answered, as_bytes, right
 from markdown_it import MarkdownIt
 from nbformat.v4 import new_code_cell
 
-import solutions.masks
 from autograder.chapters import ROOT
 from autograder.course import Course
 from autograder.exercises import exercises_of
@@ -43,6 +42,7 @@ ATTACKS = {
 }
 SETTINGS = "c.Sandbox.step = 2\nc.Sandbox.seconds = 6\nc.Sandbox.memory = 512 * 2**20\n"
 STATES = ("graded", "flagged", "student fault", "unreadable")
+TOPICS = {name: attack.TOPIC for name, attack in ATTACKS.items() if hasattr(attack, "TOPIC")}
 LONGEST, LARGEST = 1200, 3 * 2**30  # seconds after which it counts as stuck, bytes that it may take
 MISTAKE = "def causal_mask(length):\n    return torch.ones(length, length, dtype=torch.bool).triu()"
 CHILD_SUBREAPER = 36
@@ -59,6 +59,11 @@ class Graded:
     left: list[str]
     written: list[str]
     secrets: list[str]
+
+
+def topic_of(student: str) -> str:
+    """The chapter that somebody hands in."""
+    return TOPICS.get(student, TOPIC)
 
 
 def handed_in(name: str, attack: ModuleType) -> str:
@@ -78,26 +83,27 @@ def honest(released) -> dict:
 
 
 def hand_in(course: Course, student: str, notebook) -> None:
-    path = course.notebook("submitted", student, TOPIC)
+    path = course.notebook("submitted", student, topic_of(student))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(notebook if isinstance(notebook, bytes) else as_bytes(notebook))
 
 
-def made(path: Path) -> Course:
+def made(path: Path, *topics: str) -> Course:
     course = Course.made(path)
-    course.release(TOPIC)
+    for topic in (TOPIC, *topics):
+        course.release(topic)
     with course.config_file.open("a") as file:
         file.write(SETTINGS)
     return course
 
 
-def autograder(course: Course, environment: dict, *commands: str) -> str:
+def autograder(course: Course, environment: dict, topic: str, *commands: str) -> str:
     """What these commands print on the terminal."""
     program = [sys.executable, "-c", "from autograder.cli import app; app()"]
     printed = ""
     for command in commands:
         run = subprocess.run(
-            [*program, command, TOPIC, "--course", str(course.path)],
+            [*program, command, topic, "--course", str(course.path)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, timeout=LONGEST,
         )  # fmt: skip
         printed += run.stdout.decode(errors="replace")
@@ -114,15 +120,17 @@ def graded(tmp_path_factory) -> Iterator[Graded]:
     """All attacks among honest students, graded, with feedback and report, in one go."""
     ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)  # so that whoever outlives the grader becomes ours
     marker = f"TOP-SECRET-{secrets.token_hex(8)}"
-    course = made(tmp_path_factory.mktemp("hostile") / "course")
-    released = nbformat.read(course.released(TOPIC), as_version=4)
+    others = sorted(set(TOPICS.values()))
+    course = made(tmp_path_factory.mktemp("hostile") / "course", *others)
     for name, attack in ATTACKS.items():
         student = handed_in(name, attack)
+        released = nbformat.read(course.released(topic_of(student)), as_version=4)
         if hasattr(attack, "hand_in"):
             (folder := course.folder("submitted", student, TOPIC)).mkdir(parents=True)
             attack.hand_in(folder, released)
         else:
             hand_in(course, student, attack.handed_in(released))
+    released = nbformat.read(course.released(TOPIC), as_version=4)
     for student, notebook in honest(released).items():
         if student == "b_all_right":
             notebook.cells.append(new_code_cell(f"# {marker}"))
@@ -134,16 +142,17 @@ def graded(tmp_path_factory) -> Iterator[Graded]:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     environment = {**os.environ, "GRADER_PASSWORD": marker, "TMPDIR": str(elsewhere), "OMP_NUM_THREADS": "1"}
     ours = children()
-    printed = autograder(course, environment, "grade", "feedback", "report")
+    commands = ("grade", "feedback", "report")
+    printed = "".join(autograder(course, environment, topic, *commands) for topic in (TOPIC, *others))
     time.sleep(3)
     yield Graded(
         course,
-        {result.student: result for result in results(course, TOPIC)},
+        {result.student: result for topic in (TOPIC, *others) for result in results(course, topic)},
         printed,
         resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
         [left for process, left in children().items() if process not in ours],
         [str(path) for path in elsewhere.glob("*") if "torchinductor" not in path.name] + of_nobody(),
-        [marker.rsplit("-", 1)[1], course.key(), *code_of_checks()],
+        [marker.rsplit("-", 1)[1], course.key(), *code_of_checks(TOPIC, *others)],
     )
     # pytest's own cleaning up goes no deeper than Python's recursion.
     subprocess.run(["rm", "-rf", course.path])
@@ -172,12 +181,13 @@ def of_nobody() -> list[str]:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.split()
 
 
-def code_of_checks() -> list[str]:
-    """Lines that stand in checks or solutions and nowhere else."""
-    checks = importlib.import_module(f"autograder.exercises.{TOPIC}")
-    lines = inspect.getsource(checks).splitlines() + inspect.getsource(solutions.masks).splitlines()
-    chapter = next(ROOT.glob(f"chapters/*_{TOPIC}.md")).read_text()
-    return [line.strip() for line in lines if len(line.strip()) > 40 and line.strip() not in chapter]
+def code_of_checks(*topics: str) -> list[str]:
+    """Lines that stand in checks or solutions and in no chapter."""
+    modules = [f"{package}.{topic}" for topic in topics for package in ("autograder.exercises", "solutions")]
+    sources = (inspect.getsource(importlib.import_module(name)) for name in modules)
+    lines = {line.strip() for source in sources for line in source.splitlines()}
+    chapters = "".join(path.read_text() for path in ROOT.glob("chapters/*.md"))
+    return sorted(line for line in lines if len(line) > 40 and line not in chapters)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -202,19 +212,18 @@ def test_the_instructor_is_told(graded, name):
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_learns_nothing(graded, name):
     student = handed_in(name, ATTACKS[name])
-    wrote = texts(graded.course.folder("submitted", student, TOPIC))
+    wrote = texts(graded.course.folder("submitted", student, topic_of(student)))
     for step in ("intake", "autograded", "feedback"):
-        text = texts(graded.course.folder(step, student, TOPIC))
+        text = texts(graded.course.folder(step, student, topic_of(student)))
         assert [s for s in graded.secrets if s in text and s not in wrote] == []
 
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_reaches_nothing(graded, name):
     """What attacks print where they were not stopped."""
-    path = graded.course.notebook("autograded", handed_in(name, ATTACKS[name]), TOPIC)
-    cells = (
-        json.loads(path.read_text())["cells"] if graded.found[handed_in(name, ATTACKS[name])].graded else []
-    )
+    student = handed_in(name, ATTACKS[name])
+    path = graded.course.notebook("autograded", student, topic_of(student))
+    cells = json.loads(path.read_text())["cells"] if graded.found[student].graded else []
     printed = "\n".join(strings([cell.get("outputs") for cell in cells]))
     assert "REACHED" not in printed and "LEFT-OVER" not in printed
 
@@ -246,13 +255,15 @@ def strings(value):
 
 @pytest.mark.parametrize("name", ATTACKS)
 def test_its_feedback_is_harmless(graded, name):
-    folder = graded.course.folder("feedback", handed_in(name, ATTACKS[name]), TOPIC)
-    if graded.found[handed_in(name, ATTACKS[name])].graded:
-        page, text = (folder / f"03_masks{suffix}" for suffix in (".html", ".md"))
+    student = handed_in(name, ATTACKS[name])
+    if graded.found[student].graded:
+        page = graded.course.notebook("feedback", student, topic_of(student), ".html")
+        text = page.with_suffix(".md")
         assert active(page.read_text()) == moving(page.read_text()) == []
         assert active(MarkdownIt("commonmark").render(text.read_text())) == moving(text.read_text()) == []
         assert page.stat().st_size + text.stat().st_size < 4 * 2**20
-        assert graded.course.notebook("autograded", folder.parent.name, TOPIC).stat().st_size < 16 * 2**20
+        autograded = graded.course.notebook("autograded", student, topic_of(student))
+        assert autograded.stat().st_size < 16 * 2**20
 
 
 ACTIVE = {"script", "iframe", "object", "embed", "form", "base", "svg", "b", "link", "input"}
@@ -283,7 +294,9 @@ def moving(text: str) -> list[str]:
 
 
 def test_what_the_instructor_sees_is_harmless(graded):
-    page = graded.course.path.joinpath("report", f"{TOPIC}.html").read_text()
+    pages = [path.read_text() for path in graded.course.path.joinpath("report").glob("*.html")]
+    assert len(pages) == len({TOPIC, *TOPICS.values()})
+    page = "".join(pages)
     assert active(page) == moving(page) == moving(graded.printed) == []
     assert [secret for secret in graded.secrets if secret in page + graded.printed] == []
     assert "Traceback" not in graded.printed and "Logging error" not in graded.printed
@@ -305,7 +318,7 @@ def test_honest_students_are_graded_as_alone(graded, tmp_path):
         shutil.copytree(
             graded.course.folder("submitted", student, TOPIC), course.folder("submitted", student, TOPIC)
         )
-    autograder(course, dict(os.environ), "grade")
+    autograder(course, dict(os.environ), TOPIC, "grade")
     alone, among = points_of(course), points_of(graded.course)
     assert alone == {student: among[student] for student in alone}
     assert {student: total for student, (_, _, total) in alone.items()}["b_all_right"] == sum(

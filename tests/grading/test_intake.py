@@ -199,6 +199,7 @@ def test_only_what_matters_is_run(right, read):
         "def setup():\n    global helper\n    helper = 3\nsetup()",
         "helper.attribute = 3",
         "helper['key'][0].a = 3",
+        "@add_to(helper)\ndef method(self): pass",
         "helper.update(key=3)",
         "from os.path import *",
         "async def helper(): pass",
@@ -328,6 +329,62 @@ def test_a_cell_of_several_answers_is_taken_apart_when_tidied(read, released):
     assert cells["masks-padding_mask"] == second
 
 
+# Classes, in their many pieces
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """The released notebook of chapter 04, and its class answered rightly."""
+    topic = "self_attention"
+    released = nbformat.read(chapter_path(topic).with_suffix(".ipynb"), as_version=4)
+    return topic, released, solution_source(topic, "MultiHeadAttention")
+
+
+def run_of(modules, *sources: str) -> Submission:
+    topic, released, _ = modules
+    return from_notebook({"cells": [*map(code_cell, sources)], "nbformat": 4}, topic, released)
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "def forward(self, x): return x\nMultiHeadAttention.forward = forward",
+        "def forward(self, x): return x\nsetattr(MultiHeadAttention, 'forward', forward)",
+        "class MultiHeadAttention(MultiHeadAttention):\n    def forward(self, x): return x",
+        "@add_to(MultiHeadAttention)\ndef forward(self, x): return x",
+        "vars(MultiHeadAttention)\nMultiHeadAttention.__init__.__doc__ = 'mine'",
+    ],
+)
+def test_a_class_may_be_written_in_several_cells(modules, later):
+    _, _, right = modules
+    helper = "def add_to(cls):\n    return lambda f: setattr(cls, f.__name__, f)"
+    begun = right[: right.index("    def forward")].rstrip()
+    sources = run_of(modules, helper, begun, later).sources
+    assert sources[-2:] == [begun, later]
+
+
+def test_a_blank_class_below_undoes_no_answer(modules):
+    _, released, right = modules
+    stub = next(c.source for c in released.cells if "write MultiHeadAttention here" in c.source)
+    for blank in (
+        stub,
+        stub.replace("Every", "Each"),
+        "class MultiHeadAttention:\n    def __init__(self): pass",
+    ):
+        assert run_of(modules, right, blank).sources[-1] == right
+    begun = "class MultiHeadAttention:\n    def __init__(self):\n        self.a = 1"
+    assert run_of(modules, right, begun).sources[-1] == begun
+
+
+def test_the_notebook_of_another_chapter_is_told_from_this_one():
+    for theirs, ours in (("cross_attention", "self_attention"), ("self_attention", "embeddings")):
+        handed_in, released = (
+            nbformat.read(chapter_path(topic).with_suffix(".ipynb"), as_version=4) for topic in (theirs, ours)
+        )
+        with pytest.raises(Unreadable, match=f"another chapter, {theirs}"):
+            from_notebook(json.loads(nbformat.writes(handed_in)), ours, released)
+
+
 # What a person is told
 
 
@@ -346,6 +403,10 @@ def test_a_cell_of_several_answers_is_taken_apart_when_tidied(read, released):
         ("__builtins__['abs'] = None", "__builtins__"),
         ("import builtins", "builtins"),
         ("F.scaled_dot_product_attention(1)", "scaled_dot_product_attention"),
+        ("getattr(torch, 'sock' + 'et')", "socket"),
+        ("from companion.explorers.tokens import tokens_after", "explorers.tokens"),
+        ("sdpa.__wrapped__(1)", "__wrapped__"),
+        ("import asyncio", "asyncio"),
         ("ctypes.(", "ctypes"),
     ],
 )

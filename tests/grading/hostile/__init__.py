@@ -3,7 +3,8 @@
 A module says in a line what it tries and has `handed_in(notebook)`, which gets the released notebook and
 returns the hostile one (or a file's bytes), or `hand_in(folder, notebook)`, which writes into the folder
 itself. It may say what its honest part deserves (`POINTS`, by exercise), how it may end (`STATES`), a word
-that the instructor must be told (`TELLS`), and under which name it is handed in (`NAME`).
+that the instructor must be told (`TELLS`), under which name it is handed in (`NAME`), and for which chapter
+(`TOPIC`, else masks).
 """
 
 import copy
@@ -19,7 +20,7 @@ def first(notebook: NotebookNode, code: str, then: str = "") -> NotebookNode:
 
     `then` takes the place of the first answer's stub.
     """
-    cell = _answer(notebook := copy.deepcopy(notebook), "causal_mask")
+    cell = _answer(notebook := copy.deepcopy(notebook))
     cell.source = f"{code}\n\n{then or cell.source}"
     return notebook
 
@@ -34,21 +35,21 @@ def answered(notebook: NotebookNode, **sources: str) -> NotebookNode:
 
 def all_answered(notebook: NotebookNode, body: str) -> NotebookNode:
     """The notebook with the same body in every function, whose arguments are `given`."""
-    names = [cell.metadata.nbgrader.grade_id[6:] for cell in notebook.cells if _is_answer(cell)]
+    names = [cell.metadata.nbgrader.grade_id.split("-")[1] for cell in notebook.cells if _is_answer(cell)]
     lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
     return answered(notebook, **{name: f"def {name}(*given):\n{lines}" for name in names})
 
 
-def right(*names: str) -> dict[str, str]:
+def right(*names: str, topic: str = "masks") -> dict[str, str]:
     """The right answers to these exercises."""
-    return {name: solution_source("masks", name) for name in names}
+    return {name: solution_source(topic, name) for name in names}
 
 
 def as_bytes(notebook: NotebookNode) -> bytes:
     return json.dumps(notebook).encode()
 
 
-def _answer(notebook: NotebookNode, name: str) -> NotebookNode:
+def _answer(notebook: NotebookNode, name: str = "") -> NotebookNode:
     return next(cell for cell in notebook.cells if _is_answer(cell, name))
 
 
@@ -62,7 +63,8 @@ FRAMES = '''
 import json, os, struct, sys
 
 def frame(value, blob=b""):
-    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    """A frame of one answer, or of these bytes."""
+    body = value if isinstance(value, bytes) else json.dumps({"tuple": [value]}).encode()
     return struct.pack("!II", len(body), len(blob)) + body + blob
 
 def table(**items):
@@ -110,7 +112,7 @@ def impersonate(answer, printed=""):
         body, blob = struct.unpack("!II", take(8))
         message = json.loads(take(body))
         take(blob)
-        ((kind, content),) = message["dict"]
+        kind, content = message["dict"][0]
         if kind == "defines":
             put(frame(content))
         else:
