@@ -735,6 +735,7 @@ function render({ model, el }) {
     state.translation = null;
     draw();
     const translation = await Translation.begin(state.loaded, model.get("text"), signal);
+    signal.throwIfAborted();
     Object.assign(state, { translation, looked: 0 });
   }
 
