@@ -553,7 +553,7 @@ function targetRow({ look }) {
   const node = row("the translation", tokens);
   const make = (index) => {
     const token = element("button", { type: "button", class: "explorer-token", "data-step": index });
-    for (const event of ["pointerenter", "focus", "click"]) token.addEventListener(event, () => look(index));
+    for (const event of ["pointermove", "focus", "click"]) token.addEventListener(event, () => look(index));
     token.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
@@ -623,7 +623,7 @@ function matrix({ model, look }) {
   const node = element("div", { class: "explorer-scroll" }, grid);
   const makeRow = (index) => {
     const made = element("div", {}, element("span"), element("div"));
-    made.addEventListener("pointerenter", () => look(index));
+    made.addEventListener("pointermove", () => look(index));
     return made;
   };
   const draw = ({ translation, looked }) => {
