@@ -732,8 +732,6 @@ function render({ model, el }) {
   }
 
   async function begin(signal) {
-    state.translation = null;
-    draw();
     const translation = await Translation.begin(state.loaded, model.get("text"), signal);
     signal.throwIfAborted();
     Object.assign(state, { translation, looked: 0 });

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
-from math import prod
+from math import ceil, prod
 from pathlib import Path
 
 import traitlets
@@ -71,9 +71,9 @@ class TranslatorExplorer(Explorer):
         return _picture(self.examples, self._translations)
 
     def _send_part(self, widget: Explorer, content: dict, buffers: list[bytes]) -> None:
-        parts = _parts(self._data)
-        if content.get("part") in range(len(parts)):
-            self.send({"part": content["part"]}, buffers=[parts[content["part"]]])
+        number = content.get("part")
+        if number in range(self.file["parts"]):
+            self.send({"part": number}, buffers=[_part(self._data, number)])
 
     @traitlets.validate("layer")
     def _check_layer(self, proposal: dict) -> int:
@@ -94,9 +94,10 @@ def page_files(folder: Path = FOLDER) -> dict[str, str]:
     if not (folder / "model.safetensors").is_file():
         return {}
     data, file = _read(folder)
+    texts = (b64encode(_part(data, number)).decode() for number in range(file["parts"]))
     return {
-        f"{file['stem']}-{number}.js": f'globalThis.translatorPart = "{b64encode(part).decode()}";\n'
-        for number, part in enumerate(_parts(data))
+        f"{file['stem']}-{number}.js": f'globalThis.translatorPart = "{text}";\n'
+        for number, text in enumerate(texts)
     }
 
 
@@ -129,7 +130,7 @@ def _read(folder: Path) -> tuple[bytes, dict]:
     data = weights + merges
     return data, {
         "stem": f"{PAGE_FOLDER}/{sha256(data).hexdigest()[:12]}",
-        "parts": len(_parts(data)),
+        "parts": ceil(len(data) / PART),
         "weights": len(weights),
         "merges": len(merges),
         "numbers": sum(prod(tensor["shape"]) for tensor in header.values()),
@@ -139,8 +140,8 @@ def _read(folder: Path) -> tuple[bytes, dict]:
     }
 
 
-def _parts(data: bytes) -> list[bytes]:
-    return [data[start : start + PART] for start in range(0, len(data), PART)]
+def _part(data: bytes, number: int) -> bytes:
+    return data[number * PART : (number + 1) * PART]
 
 
 def _number(name: str, value: int, end: int) -> int:

@@ -18,7 +18,8 @@ explorer"""
 PRINT = """print(explorer.mask)
 explorer.mask = [[False, False], [False, True]]"""
 TRANSLATE = """from pathlib import Path
-from companion.explorers import TranslatorExplorer
+from companion.explorers import TranslatorExplorer, translator
+translator.PART = 40_000  # so that even a small model comes in several parts
 explorer = TranslatorExplorer(folder=Path("model"))
 explorer"""
 PRINT_TEXT = """print(explorer.text)

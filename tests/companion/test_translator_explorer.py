@@ -333,6 +333,23 @@ def test_logits_and_weights_are_those_of_the_reference(load, random_folder):
         torch.testing.assert_close(looks, expected_looks, atol=1e-5, rtol=1e-4)
 
 
+def test_what_was_read_can_be_forgotten(load, random_folder):
+    model, tokenizer = read_model(random_folder)
+    source = tokenizer.encode(SENTENCES[1])
+    kept, forgotten, other = [1, 40, 50], [60, 70, 80, 90], [95, 100, 105]
+    logits = load(random_folder).evaluate(
+        """async ([source, kept, forgotten, other]) => {
+            const writer = new module.Writer(transformer, await transformer.encode(source));
+            for (const id of [...kept, ...forgotten]) writer.read(id);
+            writer.rewind(kept.length);
+            return other.map((id) => Array.from(writer.read(id).logits));
+        }""",
+        [source, kept, forgotten, other],
+    )
+    expected, _ = read_by_reference(model, source, [*kept, *other])
+    torch.testing.assert_close(torch.tensor(logits), expected[3:], atol=2e-5, rtol=2e-5)
+
+
 def greedy_by_reference(model, tokenizer, texts, limit):
     sources = [tokenizer.encode(tidy(text)) for text in texts]
     written = greedy(model, pad_batch(sources, 0), tokenizer.begin_id, tokenizer.end_id, limit)
@@ -482,6 +499,14 @@ def test_a_sentence_of_ones_own_is_translated(open_figure, explorer, folder):
     assert target_on(page) == expected_target(folder, text)
 
 
+def check_candidates(page, step, logits):
+    """The five likeliest tokens of a step, by their probabilities, to three places."""
+    page.locator(".explorer-target .explorer-token").nth(step).focus()
+    numbers = page.locator(".explorer-candidates li > span:last-child").all_inner_texts()
+    expected = logits.softmax(-1).topk(5).values
+    torch.testing.assert_close(torch.tensor([*map(float, numbers)]), expected, atol=6e-4, rtol=0)
+
+
 def test_each_step_shows_its_candidates_and_where_it_looked(open_figure, explorer, folder):
     model, tokenizer = read_model(folder)
     text = "我是一名工程师。"
@@ -489,14 +514,9 @@ def test_each_step_shows_its_candidates_and_where_it_looked(open_figure, explore
     logits, looks = read_by_reference(model, source, [tokenizer.begin_id, *target[:-1]])
     page = open_figure(explorer, folder)
     load_model(page)
-    steps = page.locator(".explorer-target .explorer-token")
     for step in (0, 3, len(target) - 1):
-        steps.nth(step).focus()
-        best = logits[step].softmax(-1).topk(5)
-        rows = page.locator(".explorer-candidates li")
-        numbers = [float(text) for text in rows.locator("span:last-child").all_inner_texts()]
-        torch.testing.assert_close(torch.tensor(numbers), best.values, atol=6e-4, rtol=0)
-        chosen = rows.get_by_role("button", pressed=True)
+        check_candidates(page, step, logits[step])
+        chosen = page.locator(".explorer-candidates").get_by_role("button", pressed=True)
         expect(chosen).to_have_count(1)
         expected = whole_characters(tokenizer, source, looks.mean((0, 1))[step])
         torch.testing.assert_close(source_weights_on(page), expected, atol=6e-3, rtol=0)
@@ -554,21 +574,37 @@ def test_another_candidate_can_be_chosen(open_figure, explorer, folder):
     page.locator(".explorer-target .explorer-token").nth(2).focus()
     page.locator(".explorer-candidates button").nth(2).click()
     wait_until_written(page)
-    assert target_on(page) == expected_target(folder, text, [*target[:2], other])
+    target = expected_target(folder, text, [*target[:2], other])
+    assert target_on(page) == target
+    logits, _ = read_by_reference(model, tokenizer.encode(text), [tokenizer.begin_id, *target[:-1]])
+    for step in range(2, min(6, len(target))):
+        check_candidates(page, step, logits[step])
+
+
+STOP_AFTER_THREE = """() => new Promise((resolve) => {
+    const buttons = [...document.querySelectorAll("button")];
+    const press = (name) => buttons.find((button) => button.textContent === name).click();
+    const tokens = document.querySelector(".explorer-target");
+    new MutationObserver((_, observer) => {
+        if (tokens.children.length !== 3) return;
+        observer.disconnect();
+        press("Stop");
+        resolve();
+    }).observe(tokens, { childList: true });
+    press("Translate");
+})"""
 
 
 def test_it_can_be_stopped_and_goes_on_token_by_token(open_figure, explorer, folder):
     page = open_figure(explorer, folder)
     load_model(page)
     target = expected_target(folder, "我是一名工程师。")
-    page.get_by_role("button", name="Translate").click()
-    page.get_by_role("button", name="Stop").click()
+    page.evaluate(STOP_AFTER_THREE)
     wait_until_written(page)
-    begun = len(target_on(page))
-    assert begun < len(target)
+    assert target_on(page) == target[:3]
     page.get_by_role("button", name="One token").click()
     wait_until_written(page)
-    assert target_on(page) == target[: begun + 1]
+    assert target_on(page) == target[:4]
     page.get_by_role("button", name="Go on").click()
     wait_until_written(page)
     assert target_on(page) == target
