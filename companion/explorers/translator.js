@@ -369,27 +369,25 @@ class Translation {
       turn = performance.now();
     };
     const memory = await transformer.encode(ids, pause);
-    return new Translation(tokenizer, new Writer(transformer, memory), text, ids);
+    const source = units(ids.map((id) => tokenizer.tokens[id]));
+    return new Translation(tokenizer, new Writer(transformer, memory), text, source);
   }
 
-  constructor(tokenizer, writer, text, ids) {
-    Object.assign(this, { tokenizer, writer, text, steps: [], work: 0 });
-    this.source = units(ids.map((id) => tokenizer.tokens[id]));
-    this.sourceLength = ids.length;
+  constructor(tokenizer, writer, text, source) {
+    Object.assign(this, { tokenizer, writer, text, source, steps: [] });
   }
 
   get ended() {
     return this.steps.at(-1)?.id === this.tokenizer.endId || this.steps.length >= LONGEST;
   }
 
-  // The likeliest token, or the one that the reader chose.
+  // Reads the last token, be it the model's or the reader's choice, and writes the likeliest after it.
   advance() {
     const begun = performance.now();
     const { logits, looks } = this.writer.read(this.steps.at(-1)?.id ?? this.tokenizer.beginId);
     const probabilities = softmax(logits);
     const candidates = largest(probabilities, CANDIDATES).map((id) => this.named(id, probabilities[id]));
-    this.steps.push({ ...candidates[0], candidates, looks });
-    this.work += performance.now() - begun;
+    this.steps.push({ ...candidates[0], candidates, looks, work: performance.now() - begun });
   }
 
   named(id, probability) {
@@ -402,6 +400,11 @@ class Translation {
     this.steps.length = step + 1;
     this.steps[step] = { ...this.steps[step], ...candidate };
     this.writer.rewind(step + 1);
+  }
+
+  // Milliseconds of work for each token.
+  get pace() {
+    return this.steps.reduce((sum, { work }) => sum + work, 0) / this.steps.length;
   }
 
   get written() {
@@ -529,13 +532,11 @@ function loader({ model, load }) {
 
 function sourceRow() {
   const tokens = element("div", { class: "explorer-tokens explorer-source", lang: "zh", "aria-hidden": "true" });
-  const words = element("span", { class: "explorer-label" });
-  const node = element("div", { class: "explorer-row" }, words, tokens);
+  const node = row("the source", tokens);
   const make = () => element("span", { class: "explorer-token" }, element("b"), element("small"));
   const draw = ({ translation, weights }) => {
     node.hidden = !translation;
     if (!translation) return;
-    setText(words, "the source");
     fill(tokens, translation.source, make, (token, { label, from, to }, index) => {
       const weight = weights?.[index] ?? 0;
       token.title = to - from > 1 ? `${to - from} tokens` : "";
@@ -657,10 +658,10 @@ function sentence({ message, loaded, loading, running, translation, step, weight
   if (!loaded) return "";
   if (running) return "Translating …";
   if (!step) return "The model is loaded: translate a sentence.";
-  const { written, work, steps, ended, source } = translation;
+  const { written, pace, steps, ended, source } = translation;
   if (!moved) {
-    const pace = `${counted(steps.length, "token")}, ${(work / steps.length).toFixed(0)} ms of work each in this browser`;
-    return `${ended ? "The translation" : "So far"}: “${written}” (${pace}). Point at a word to see where it looks.`;
+    const told = `${counted(steps.length, "token")}, ${pace.toFixed(0)} ms of work each in this browser`;
+    return `${ended ? "The translation" : "So far"}: “${written}” (${told}). Point at a word to see where it looks.`;
   }
   const looks = largest(weights, 3).map((place) => `${source[place].label} ${weights[place].toFixed(2)}`);
   const layers = layer < 0 ? "all layers" : `layer ${layer + 1}`;
