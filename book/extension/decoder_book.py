@@ -19,6 +19,7 @@ if str(ROOT) not in sys.path:
 
 from autograder.chapters import ChapterError, chapter_paths, read_chapter  # noqa: E402
 from autograder.notebooks import fingerprint, imported_files, page, student, write  # noqa: E402
+from companion.explorers.translator import PAGE_FOLDER, page_files  # noqa: E402
 
 CHAPTER = re.compile(r"chapters/(\d\d)_")
 
@@ -80,9 +81,25 @@ def hand_out_notebooks(app: Sphinx, error: Exception | None) -> None:
             notebook.write_text(write(student(read_chapter(path))), encoding="utf-8")
 
 
+def lay_out_translator(app: Sphinx, error: Exception | None) -> None:
+    """Put the model beside the pages, for its explorer to load when the reader asks for it."""
+    if error or app.builder.format != "html":
+        return
+    files = page_files()
+    for old in Path(app.outdir, PAGE_FOLDER).glob("*.js"):
+        if f"{PAGE_FOLDER}/{old.name}" not in files:
+            old.unlink()
+    for name, text in files.items():
+        path = Path(app.outdir, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.stat().st_size != len(text):
+            path.write_text(text, encoding="ascii")
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", without_thebe)
     app.connect("build-finished", hand_out_notebooks)
+    app.connect("build-finished", lay_out_translator)
     app.connect("source-read", show_chapter)
     app.connect("doctree-resolved", without_doubled_ids)
     app.connect("env-get-updated", number_by_file, priority=900)
