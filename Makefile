@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export OMP_NUM_THREADS := 1
 
 TOPICS := $(shell ls chapters | sed -n 's/^[0-9][0-9]_\(.*\)\.md$$/\1/p')
-CODE := $(shell find autograder companion solutions -name "*.py" -o -name "*.js" -o -name "*.css" -o -name "*.j2" -o -name "*.otf" -o -name "*.tsv" -o -name "*.gz")
+CODE := $(shell find autograder companion solutions -name "*.py" -o -name "*.js" -o -name "*.css" -o -name "*.j2" -o -name "*.otf" -o -name "*.tsv" -o -name "*.gz" -o -path "*/translation/*")
 BOOK := _config.yml _toc.yml $(wildcard book/*.md book/*.bib chapters/*.md book/_static/* book/extension/*.py)
 
 .DELETE_ON_ERROR:

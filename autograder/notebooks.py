@@ -131,7 +131,7 @@ def repository_url() -> str:
 def imported_files() -> list[Path]:
     """What a chapter may import from the course: the files of companion/ and solutions/."""
     rooms = [ROOT / "companion", ROOT / "solutions"]
-    kinds = (".py", ".js", ".css", ".otf", ".tsv", ".gz")
+    kinds = (".py", ".js", ".css", ".otf", ".tsv", ".gz", ".safetensors", ".txt", ".json")
     return sorted(path for room in rooms for path in room.rglob("*") if path.suffix in kinds)
 
 
