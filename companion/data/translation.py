@@ -12,9 +12,9 @@ from torch import Tensor
 
 from companion.data.files import shipped
 
-WEIGHTS_SHA256 = ""
-MERGES_SHA256 = ""
-LOG_SHA256 = ""
+WEIGHTS_SHA256 = "eb75381aa52882b138d566625a0462d8c9c8a86c803ad72b7a36fedde2f074c8"
+MERGES_SHA256 = "311100778988eee83aed9834900c67643d1611ed8127448edb5b1a0a6a564a09"
+LOG_SHA256 = "89d3451fd70f310041464d6e88ce2c242b4f73ece712ba4185fefbfe0967f18f"
 
 
 @dataclass(frozen=True)
