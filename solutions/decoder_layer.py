@@ -42,7 +42,7 @@ class FeedForward(nn.Module):
     """Two linear layers with a ReLU between, the same at every position.
 
     `up` goes from `d_model` to `d_ff`, `down` back; both have a bias. Dropout
-    acts between them.
+    acts between them, after the ReLU.
     Source: Vaswani et al. 2017, equation 2.
     """
 
@@ -85,8 +85,9 @@ class DecoderLayer(nn.Module):
 
     Its branches are `self_attention`, `cross_attention` and `feed_forward`,
     their norms `self_norm`, `cross_norm` and `feed_norm`. Dropout acts on
-    what a branch gives and inside the feed-forward one.
-    Source: Vaswani et al. 2017, section 3.1.
+    what a branch gives, before it is added, and inside the feed-forward one;
+    not on the weights of attention.
+    Source: Vaswani et al. 2017, section 3.1 and, for dropout, 5.4.
     """
 
     def __init__(
