@@ -8,9 +8,7 @@ import solutions.decoder_layer
 from autograder.exercises.asking import Wrong
 from autograder.exercises.comparing import show_call
 from autograder.exercises.specification import Exercise, behaviour, mistake
-from solutions.cross_attention import CrossAttention
 from solutions.decoder_layer import DecoderLayer, FeedForward, LayerNorm, add_branch
-from solutions.self_attention import MultiHeadAttention
 
 NORMS = (
     "layer_norm", "native_layer_norm", "rms_norm", "fused_rms_norm", "batch_norm", "native_batch_norm",
@@ -24,18 +22,21 @@ class LayerNormModule(Exercise):
     solutions = solutions.decoder_layer
     forbidden = NORMS
 
-    @behaviour("has a weight and a bias for each place, at first ones and zeros", points=1)
+    @behaviour("has a weight and a bias for each place", points=1)
     def parameters(ask, draw):
-        built = ask.build(draw, 4)
-        built.same_parameters()
-        built.weights = None
-        built.same(draw.scores(2, 4))
+        ask.build(draw, 4).same_parameters()
 
     @behaviour("gives each vector mean 0 and variance 1, then its scale and shift", points=2)
     def normalised(ask, draw):
         ask.build(draw, 4).same(draw.scores(2, 4))
         ask.build(draw, 6).same(3 + 2 * draw.scores(2, 3, 6))
         ask.build(draw, 4).same(draw.scores(4))
+
+    @behaviour("begins with a weight of ones and a bias of zeros", points=1)
+    def begins(ask, draw):
+        fresh = ask.build(draw, 4)
+        fresh.weights = None
+        fresh.same(draw.scores(2, 4))
 
     @behaviour("adds `eps` to the variance, under the root", points=1)
     def epsilon(ask, draw):
@@ -55,8 +56,8 @@ class LayerNormModule(Exercise):
         built.follows_device(draw.scores(2, 3, 4))
 
     @mistake(
-        "Your variance is the unbiased one: you divide the squared distances by d_model - 1. `var` does so by "
-        "itself; layer normalisation takes their mean, `correction=0`.",
+        "Your variance is the unbiased one: you divide the squared distances by d_model - 1. `var` does so "
+        "by itself; layer normalisation takes their mean, `correction=0`.",
         breaks=normalised,
     )
     class unbiased(LayerNorm):
@@ -65,8 +66,8 @@ class LayerNormModule(Exercise):
             return (x - x.mean(dim=-1, keepdim=True)) / (variance + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "You add `eps` to the standard deviation, after the root. For vectors of ordinary size nobody sees it, "
-        "for small ones it does: add it to the variance, under the root.",
+        "You add `eps` to the standard deviation, after the root. For vectors of ordinary size nobody sees "
+        "it, for small ones it does: add it to the variance, under the root.",
         breaks=epsilon,
     )
     class eps_after_the_root(LayerNorm):
@@ -75,8 +76,8 @@ class LayerNormModule(Exercise):
             return (x - x.mean(dim=-1, keepdim=True)) / (deviation + self.eps) * self.weight + self.bias
 
     @mistake(
-        "`x.std()` is two things at once that layer normalisation does not do: it divides by d_model - 1, and "
-        "`eps` comes after its root. Take the mean of the squared distances, add `eps`, then the root.",
+        "`x.std()` is two things at once that layer normalisation does not do: it divides by d_model - 1, "
+        "and `eps` comes after its root. Take the mean of the squared distances, add `eps`, then the root.",
         breaks=normalised,
     )
     class with_std(LayerNorm):
@@ -85,8 +86,8 @@ class LayerNormModule(Exercise):
             return centred / (x.std(dim=-1, keepdim=True) + self.eps) * self.weight + self.bias
 
     @mistake(
-        "Without `eps` a vector whose numbers are all equal is divided by zero, and gives NaN. Add it to the "
-        "variance, under the root.",
+        "Without `eps` a vector whose numbers are all equal is divided by zero, and gives NaN. Add it to "
+        "the variance, under the root.",
         breaks=epsilon,
     )
     class without_eps(LayerNorm):
@@ -103,7 +104,8 @@ class LayerNormModule(Exercise):
             super().__init__(d_model)
 
     @mistake(
-        "You divide by the variance. It is a mean of squares; its root has the size of the numbers themselves.",
+        "You divide by the variance. It is a mean of squares; its root has the size of the numbers "
+        "themselves.",
         breaks=normalised,
     )
     class without_root(LayerNorm):
@@ -113,8 +115,8 @@ class LayerNormModule(Exercise):
             return centred / (variance + self.eps) * self.weight + self.bias
 
     @mistake(
-        "You normalise axis 1. With two axes that is the vector, with three it is the sentence: count from the "
-        "end, `dim=-1`.",
+        "You normalise axis 1. With two axes that is the vector, with three it is the sentence: count from "
+        "the end, `dim=-1`.",
         breaks=normalised,
     )
     class over_axis_one(LayerNorm):
@@ -136,8 +138,9 @@ class LayerNormModule(Exercise):
             return centred / (variance + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "You take one mean and one variance over all that comes in: a sentence then depends on its neighbours "
-        "in the batch. Mean and variance are those of one vector: give `dim=-1` and `keepdim=True`.",
+        "You take one mean and one variance over all that comes in: a sentence then depends on its "
+        "neighbours in the batch. Mean and variance are those of one vector: give `dim=-1` and "
+        "`keepdim=True`.",
         breaks=normalised,
     )
     class over_everything(LayerNorm):
@@ -158,7 +161,8 @@ class LayerNormModule(Exercise):
             return centred / (variance + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "You do not subtract the mean: that is RMSNorm, which chapter 11 has. Here a vector is centred first.",
+        "You do not subtract the mean: that is RMSNorm, which chapter 11 has. Here a vector is centred "
+        "first.",
         breaks=normalised,
     )
     class without_centring(LayerNorm):
@@ -167,8 +171,8 @@ class LayerNormModule(Exercise):
             return x / (square + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "Your variance is the mean of the squares of `x` itself: it is the mean of the squared distances from "
-        "the mean. Centre first, and use what is centred for both.",
+        "Your variance is the mean of the squares of `x` itself: it is the mean of the squared distances "
+        "from the mean. Centre first, and use what is centred for both.",
         breaks=normalised,
     )
     class square_of_what_is_not_centred(LayerNorm):
@@ -178,8 +182,8 @@ class LayerNormModule(Exercise):
             return centred / (square + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "You make `weight` and `bias` and do not use them: multiply what is normalised by the weight, then add "
-        "the bias.",
+        "You make `weight` and `bias` and do not use them: multiply what is normalised by the weight, then "
+        "add the bias.",
         breaks=normalised,
     )
     class unused_parameters(LayerNorm):
@@ -236,9 +240,9 @@ class LayerNormModule(Exercise):
             self.weight, self.bias = nn.Parameter(torch.ones(1)), nn.Parameter(torch.zeros(1))
 
     @mistake(
-        "Your weight begins at zero: the layer gives nothing but its bias, and no gradient comes through. It "
-        "begins at one, and only the bias at zero.",
-        breaks=parameters,
+        "Your weight begins at zero: the layer gives nothing but its bias, and no gradient comes through. "
+        "It begins at one, and only the bias at zero.",
+        breaks=begins,
     )
     class begins_at_zero(LayerNorm):
         def __init__(self, d_model, eps=1e-5):
@@ -247,7 +251,7 @@ class LayerNormModule(Exercise):
 
     @mistake(
         "Your bias begins at one: every vector is shifted before anything is learned. It begins at zero.",
-        breaks=parameters,
+        breaks=begins,
     )
     class bias_begins_at_one(LayerNorm):
         def __init__(self, d_model, eps=1e-5):
@@ -290,7 +294,7 @@ class LayerNormModule(Exercise):
 
 
 def _many_that_are_all_one(d_ff):
-    """Weights with which the hidden numbers are ones and the layer gives their average, whichever are dropped.
+    """Weights with which hidden numbers are ones and their average comes out, whichever are dropped.
 
     What is kept must be scaled up, or the average is too small; it is 1 within the tolerance of bfloat16.
     """
@@ -338,8 +342,8 @@ class FeedForwardModule(Exercise):
             return self.down(self.dropout(self.up(x)))
 
     @mistake(
-        "Your ReLU comes after `down`: the two layers before it are one, and a branch could add to its input "
-        "but never take away. It stands between them.",
+        "Your ReLU comes after `down`: the two layers before it are one, and a branch could add to its "
+        "input but never take away. It stands between them.",
         breaks=values,
     )
     class relu_at_the_end(FeedForward):
@@ -539,7 +543,7 @@ def _branches_of_ones(d_model, d_ff):
 
 
 def _drops_half_of_each_branch(ask, draw):
-    """In training each branch gives, with dropout 0.5, nothing or twice as much; the third, 0 or four times."""
+    """In training a branch gives, with dropout 0.5, nothing or twice as much; the third four times."""
     built = ask.build(draw, 8, 2, 8, dropout=0.5)
     built.weights.update(_branches_of_ones(8, 8))
     x, memory = torch.zeros(5, 6, 8), torch.zeros(5, 3, 8)
@@ -550,7 +554,9 @@ def _drops_half_of_each_branch(ask, draw):
     if not added or max(abs(number - round(number)) for number in added) > 0.01:
         message = "in training its branches give other numbers than dropout makes of ones"
     elif {number // 100 for number in found} <= {0, 1, 2}:
-        message = "in training dropout does not act twice in the third branch: inside the feed-forward and on its result"
+        message = (
+            "in training the third branch is not dropped twice: inside the feed-forward and on its result"
+        )
     elif not found <= right:
         message = "in training dropout acts where it should not, on the weights of attention for instance"
     elif len(found) < len(right):
@@ -633,8 +639,8 @@ class DecoderLayerModule(Exercise):
             super().__init__(d_model, n_heads, d_ff, dropout, norm_first=True)
 
     @mistake(
-        "Your two orders are exchanged: `norm_first=True` is `x + branch(norm(x))`, False is "
-        "`norm(x + branch(x))`.",
+        "Your two orders are exchanged: `norm_first=True` is `x + branch(norm(x))`, False is `norm(x + "
+        "branch(x))`.",
         breaks=pre_norm,
     )
     class orders_exchanged(DecoderLayer):
@@ -642,8 +648,8 @@ class DecoderLayerModule(Exercise):
             super().__init__(d_model, n_heads, d_ff, dropout, not norm_first)
 
     @mistake(
-        "There are no residuals: each branch replaces `x` instead of adding to it. After a few layers nothing "
-        "is left of the first vectors, and no gradient finds its way back.",
+        "There are no residuals: each branch replaces `x` instead of adding to it. After a few layers "
+        "nothing is left of the first vectors, and no gradient finds its way back.",
         breaks=pre_norm,
     )
     class without_residuals(DecoderLayer):
@@ -672,8 +678,8 @@ class DecoderLayerModule(Exercise):
             return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
     @mistake(
-        "The cross-attention has no residual: what the decoder has written so far is lost, and only what was "
-        "found in the memory goes on. Add it to `x`.",
+        "The cross-attention has no residual: what the decoder has written so far is lost, and only what "
+        "was found in the memory goes on. Add it to `x`.",
         breaks=pre_norm,
     )
     class cross_attention_replaces(DecoderLayer):
@@ -700,8 +706,8 @@ class DecoderLayerModule(Exercise):
             return self.feed_norm(self.dropout(self.feed_forward(x)))
 
     @mistake(
-        "You add the branch to `norm(x)`, not to `x`: with the norm first, what goes past is not normalised. "
-        "Keep `x` for the sum, and give `norm(x)` to the branch alone.",
+        "You add the branch to `norm(x)`, not to `x`: with the norm first, what goes past is not "
+        "normalised. Keep `x` for the sum, and give `norm(x)` to the branch alone.",
         breaks=pre_norm,
     )
     class residual_from_the_norm(DecoderLayer):
@@ -782,8 +788,8 @@ class DecoderLayerModule(Exercise):
             return x + self.dropout(self.feed_forward(x))
 
     @mistake(
-        "You normalise what leaves the layer, with the norm first as well: the stream between the layers must "
-        "go past all norms. One norm at the end of the whole stack is enough.",
+        "You normalise what leaves the layer, with the norm first as well: the stream between the layers "
+        "must go past all norms. One norm at the end of the whole stack is enough.",
         breaks=pre_norm,
     )
     class norm_at_the_end(DecoderLayer):
@@ -802,8 +808,8 @@ class DecoderLayerModule(Exercise):
             return super().forward(x, memory, self_mask, memory_mask)
 
     @mistake(
-        "The roles are exchanged: you call the cross-attention with the memory first, so the source asks the "
-        "target. `x` asks, and the memory answers.",
+        "The roles are exchanged: you call the cross-attention with the memory first, so the source asks "
+        "the target. `x` asks, and the memory answers.",
         breaks=pre_norm,
     )
     class memory_asks(DecoderLayer):
@@ -815,8 +821,8 @@ class DecoderLayerModule(Exercise):
             )
 
     @mistake(
-        "You never look at the memory: the cross-attention gets `x` twice, and a translation would not depend "
-        "on its source.",
+        "You never look at the memory: the cross-attention gets `x` twice, and a translation would not "
+        "depend on its source.",
         breaks=pre_norm,
     )
     class looks_at_itself_twice(DecoderLayer):
@@ -828,7 +834,8 @@ class DecoderLayerModule(Exercise):
             )
 
     @mistake(
-        "The two attentions have changed places: first the decoder looks at its own text, then at the memory.",
+        "The two attentions have changed places: first the decoder looks at its own text, then at the "
+        "memory.",
         breaks=pre_norm,
     )
     class memory_first(DecoderLayer):
@@ -839,7 +846,8 @@ class DecoderLayerModule(Exercise):
             return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
     @mistake(
-        "The feed-forward network comes before the memory is looked at: it is the last of the three branches.",
+        "The feed-forward network comes before the memory is looked at: it is the last of the three "
+        "branches.",
         breaks=pre_norm,
     )
     class feed_forward_second(DecoderLayer):
@@ -943,7 +951,8 @@ class DecoderLayerModule(Exercise):
             return super().forward(x, memory, self_mask, None)
 
     @mistake(
-        "You hand on neither of the masks: the decoder sees the words to come, and the padding of the source.",
+        "You hand on neither of the masks: the decoder sees the words to come, and the padding of the "
+        "source.",
         breaks=masked,
     )
     class without_masks(DecoderLayer):
@@ -981,8 +990,8 @@ class DecoderLayerModule(Exercise):
             return super().forward(x, memory, self_mask, joined)
 
     @mistake(
-        "Your masks are inverted: PyTorch's decoder layer marks what is hidden, this course's attention what "
-        "may be looked at. Hand them on as they are.",
+        "Your masks are inverted: PyTorch's decoder layer marks what is hidden, this course's attention "
+        "what may be looked at. Hand them on as they are.",
         breaks=masked,
     )
     class inverted(DecoderLayer):
@@ -1021,8 +1030,8 @@ class DecoderLayerModule(Exercise):
             self.dropout = nn.Identity()
 
     @mistake(
-        "Your dropout acts on the sum: what goes past is dropped too, and a residual that is dropped is none. "
-        "Drop what the branch gives, before you add it.",
+        "Your dropout acts on the sum: what goes past is dropped too, and a residual that is dropped is "
+        "none. Drop what the branch gives, before you add it.",
         breaks=drops,
     )
     class drops_the_sum(DecoderLayer):
@@ -1099,8 +1108,8 @@ class DecoderLayerModule(Exercise):
             return x
 
     @mistake(
-        "You make a mask on the CPU where none is given: with `x` on a GPU that is another device. Hand None "
-        "on, the attention knows what to do.",
+        "You make a mask on the CPU where none is given: with `x` on a GPU that is another device. Hand "
+        "None on, the attention knows what to do.",
         breaks=neighbourly,
     )
     class mask_on_the_cpu(DecoderLayer):

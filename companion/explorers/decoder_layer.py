@@ -21,9 +21,9 @@ DESCRIPTION = (
 class StackExplorer(Explorer):
     """A stack of layers with random weights, before any training.
 
-    Eight tokens of 16 numbers go through. A layer has two branches, joined as `join` says: an attention that
-    looks at all of its past evenly, as an untrained one nearly does, and a feed-forward network. The loss is a
-    random direction, taken after one norm at the end.
+    Eight tokens of 16 numbers go through. A layer has two branches, joined as `join` says: an attention
+    that looks at all of its past evenly, as an untrained one nearly does, and a feed-forward network. The
+    loss is a random direction, taken after one norm at the end.
 
     Args:
         depth: how many layers, from 1 to 48.
