@@ -116,11 +116,20 @@ class DecoderLayer(nn.Module):
         memory_mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch target d_model"]:
         """Three arrows come in: `x`, and from the memory keys and values."""
-        return self.connect(
+        how = self.dropout, self.norm_first
+        x = add_branch(
             x,
             lambda x: self.self_attention(x, self_mask),
-            lambda x: self.cross_attention(x, memory, memory_mask),
+            self.self_norm,
+            *how,
         )
+        x = add_branch(
+            x,
+            lambda x: self.cross_attention(x, memory, memory_mask),
+            self.cross_norm,
+            *how,
+        )
+        return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
     def connect(
         self, x: Tensor, look_back: Branch, look_at_memory: Branch

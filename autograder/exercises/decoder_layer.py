@@ -8,7 +8,7 @@ import solutions.decoder_layer
 from autograder.exercises.asking import Wrong
 from autograder.exercises.comparing import show_call
 from autograder.exercises.specification import Exercise, behaviour, mistake
-from solutions.decoder_layer import DecoderLayer, FeedForward, LayerNorm, add_branch
+from solutions.decoder_layer import FeedForward, LayerNorm, add_branch
 
 NORMS = (
     "layer_norm", "native_layer_norm", "rms_norm", "fused_rms_norm", "batch_norm", "native_batch_norm",
@@ -517,6 +517,17 @@ class FeedForwardModule(Exercise):
             if self.training:
                 hidden = hidden * (torch.rand_like(hidden) >= self.dropout.p)
             return self.down(hidden)
+
+
+class DecoderLayer(solutions.decoder_layer.DecoderLayer):
+    """The reference, whose `forward` goes through `connect`, so that a mistake can change either."""
+
+    def forward(self, x, memory, self_mask=None, memory_mask=None):
+        return self.connect(
+            x,
+            lambda x: self.self_attention(x, self_mask),
+            lambda x: self.cross_attention(x, memory, memory_mask),
+        )
 
 
 def _texts(draw, batch, target, source, d_model):
