@@ -42,7 +42,7 @@ class FeedForward(nn.Module):
     """Two linear layers with a ReLU between, the same at every position.
 
     `up` goes from `d_model` to `d_ff`, `down` back; both have a bias. Dropout
-    acts between them.
+    acts between them, after the ReLU.
     Source: Vaswani et al. 2017, equation 2.
     """
 
@@ -85,8 +85,9 @@ class DecoderLayer(nn.Module):
 
     Its branches are `self_attention`, `cross_attention` and `feed_forward`,
     their norms `self_norm`, `cross_norm` and `feed_norm`. Dropout acts on
-    what a branch gives and inside the feed-forward one.
-    Source: Vaswani et al. 2017, section 3.1.
+    what a branch gives, before it is added, and inside the feed-forward one;
+    not on the weights of attention.
+    Source: Vaswani et al. 2017, section 3.1 and, for dropout, 5.4.
     """
 
     def __init__(
@@ -115,11 +116,20 @@ class DecoderLayer(nn.Module):
         memory_mask: Bool[Tensor, "..."] | None = None,
     ) -> Float[Tensor, "batch target d_model"]:
         """Three arrows come in: `x`, and from the memory keys and values."""
-        return self.connect(
+        how = self.dropout, self.norm_first
+        x = add_branch(
             x,
             lambda x: self.self_attention(x, self_mask),
-            lambda x: self.cross_attention(x, memory, memory_mask),
+            self.self_norm,
+            *how,
         )
+        x = add_branch(
+            x,
+            lambda x: self.cross_attention(x, memory, memory_mask),
+            self.cross_norm,
+            *how,
+        )
+        return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
     def connect(
         self, x: Tensor, look_back: Branch, look_at_memory: Branch

@@ -1,6 +1,7 @@
 """Figures that answer when they are moved: in Jupyter, in Colab and on the published page."""
 
 from companion.explorers.cross_attention import CrossAttentionExplorer
+from companion.explorers.decoder_layer import StackExplorer
 from companion.explorers.embeddings import PositionExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
@@ -12,6 +13,7 @@ __all__ = [
     "CrossAttentionExplorer",
     "MaskExplorer",
     "PositionExplorer",
+    "StackExplorer",
     "TokenExplorer",
     "TranslatorExplorer",
 ]
