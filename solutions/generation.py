@@ -20,6 +20,7 @@ from solutions.self_attention import (
 from solutions.transformer import Transformer
 
 Heads = Float[Tensor, "batch heads length d_head"]
+NEVER = float("-inf")  # the logit of what is not to be written
 
 
 class KeyValueCache:
@@ -58,11 +59,9 @@ class KeyValueCache:
         """
         if self.key is None:
             return
-        places = torch.arange(len(rows), device=rows.device)
-        changed = places[rows != places]
         for kept in (self.key, self.value):
             filled = kept[:, :, : self.length]
-            filled[changed] = filled[rows[changed]]
+            filled[: len(rows)] = filled.index_select(0, rows)
         self.key, self.value = self.key[: len(rows)], self.value[: len(rows)]
 
 
@@ -155,7 +154,6 @@ class Writer:
             self.mask = None if self.mask is None else self.mask[rows]
 
 
-@torch.no_grad()
 def greedy(
     model: Transformer,
     source_ids: Int[Tensor, "batch source"],
@@ -177,24 +175,25 @@ def greedy(
     shortest = int(given.all(dim=0).sum())  # so far all are read together
     written = source_ids.new_full((len(begin), max_length), model.pad_id)
     written[:, :shortest] = prefix_ids[:, :shortest]
-    running = torch.arange(len(begin), device=begin.device)
-    writer = Writer(model, source_ids, max_length)
-    new = torch.cat([begin, written[:, :shortest]], dim=1)
-    for place in range(shortest, max_length):
-        logits = writer.read(new)
-        logits[:, model.pad_id] = float("-inf")
-        following = logits.argmax(dim=-1)
-        if place < prefix_ids.shape[1]:
-            forced = given[running, place]
-            following = prefix_ids[running, place].where(forced, following)
-        written[running, place] = following
-        (going,) = (following != end_id).nonzero(as_tuple=True)
-        if not len(going):
-            break
-        if len(going) < len(running):  # who has ended leaves
-            running, following = running[going], following[going]
-            writer.reorder(going)
-        new = following[:, None]
+    with torch.inference_mode():
+        running = torch.arange(len(begin), device=begin.device)
+        writer = Writer(model, source_ids, max_length)
+        new = torch.cat([begin, written[:, :shortest]], dim=1)
+        for place in range(shortest, max_length):
+            logits = writer.read(new)
+            logits[:, model.pad_id] = NEVER
+            following = logits.argmax(dim=-1)
+            if place < prefix_ids.shape[1]:
+                forced = given[running, place]
+                following = prefix_ids[running, place].where(forced, following)
+            written[running, place] = following
+            (going,) = (following != end_id).nonzero(as_tuple=True)
+            if not len(going):
+                break
+            if len(going) < len(running):  # who has ended leaves
+                running, following = running[going], following[going]
+                writer.reorder(going)
+            new = following[:, None]
     return written[:, (written != model.pad_id).any(dim=0)]
 
 
@@ -212,12 +211,12 @@ def keep_likely(
     logits, order = logits.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(logits.shape[-1], device=logits.device)
     if top_k is not None:
-        logits = logits.masked_fill(rank >= top_k, float("-inf"))
+        logits = logits.masked_fill(rank >= top_k, NEVER)
     if top_p is not None:
         likely = logits.softmax(dim=-1)
         before = likely.cumsum(dim=-1) - likely
         unlikely = (before >= top_p) & (rank > 0)
-        logits = logits.masked_fill(unlikely, float("-inf"))
+        logits = logits.masked_fill(unlikely, NEVER)
     return torch.empty_like(logits).scatter(-1, order, logits)
 
 
@@ -261,7 +260,6 @@ def continuations(
     return scores, places // vocab_size, places % vocab_size
 
 
-@torch.no_grad()
 def beam_search(
     model: Transformer,
     source_ids: Int[Tensor, "batch source"],
@@ -284,42 +282,41 @@ def beam_search(
     """
     batch, device = len(source_ids), source_ids.device
     written = source_ids.new_full((batch, max_length), model.pad_id)
-    sources = torch.arange(batch, device=device)  # those not done
-    targets = written[:, None].repeat(1, n_beams, 1)
-    scores = torch.full((batch, n_beams), float("-inf"), device=device)
-    ended, ranks = targets, scores.clone()
-    scores[:, 0] = 0.0  # at first all beams of a source are the same
-    writer = Writer(model, source_ids, max_length, copies=n_beams)
-    following = torch.full_like(targets[..., 0], begin_id)
-    for place in range(max_length):
-        logits = writer.read(following.flatten()[:, None]).float()
-        likely = logits.log_softmax(dim=-1)
-        likely[:, model.pad_id] = float("-inf")
-        scores, beam, token = continuations(scores, likely, 2 * n_beams)
-        candidates = targets.take_along_dim(beam[..., None], dim=1)
-        candidates[..., place] = token
-        ends = (token == end_id) | (place + 1 == max_length)
+    with torch.inference_mode():
+        sources = torch.arange(batch, device=device)  # those not done
+        targets = written[:, None].repeat(1, n_beams, 1)
+        scores = torch.full((batch, n_beams), NEVER, device=device)
+        ended, ranks = targets, scores.clone()
+        scores[:, 0] = 0.0  # at first all beams of a source are the same
+        writer = Writer(model, source_ids, max_length, copies=n_beams)
+        new = torch.full_like(targets[..., 0], begin_id)
+        for place in range(max_length):
+            likely = writer.read(new.view(-1, 1)).float().log_softmax(dim=-1)
+            likely[:, model.pad_id] = NEVER
+            scores, beam, token = continuations(scores, likely, 2 * n_beams)
+            candidates = targets.take_along_dim(beam[..., None], dim=1)
+            candidates[..., place] = token
+            ends = (token == end_id) | (place + 1 == max_length)
 
-        new_ranks = scores[:, :n_beams] / (place + 1) ** length_penalty
-        new_ranks = new_ranks.masked_fill(~ends[:, :n_beams], float("-inf"))
-        ranks, kept = torch.cat([ranks, new_ranks], dim=1).topk(n_beams)
-        ended = torch.cat([ended, candidates[:, :n_beams]], dim=1)
-        ended = ended.take_along_dim(kept[..., None], dim=1)
+            reached = scores / (place + 1) ** length_penalty
+            reached = reached.masked_fill(~ends, NEVER)[:, :n_beams]
+            ranks, kept = torch.cat([ranks, reached], dim=1).topk(n_beams)
+            ended = torch.cat([ended, candidates[:, :n_beams]], dim=1)
+            ended = ended.take_along_dim(kept[..., None], dim=1)
+            written[sources] = ended[:, 0]
 
-        scores, kept = scores.masked_fill(ends, float("-inf")).topk(n_beams)
-        targets = candidates.take_along_dim(kept[..., None], dim=1)
-        beam, following = beam.gather(1, kept), token.gather(1, kept)
-        going = scores[:, 0] / (place + 1) ** length_penalty > ranks[:, -1]
-
-        written[sources] = ended[:, 0]
-        if not going.any():
-            break
-        first = n_beams * torch.arange(len(going), device=device)
-        writer.reorder((first[:, None] + beam)[going].flatten())
-        sources, targets, scores = (
-            sources[going],
-            targets[going],
-            scores[going],
-        )
-        ended, ranks, following = ended[going], ranks[going], following[going]
+            scores, kept = scores.masked_fill(ends, NEVER).topk(n_beams)
+            targets = candidates.take_along_dim(kept[..., None], dim=1)
+            new, beam = token.gather(1, kept), beam.gather(1, kept)
+            first = n_beams * torch.arange(len(sources), device=device)
+            rows = beam + first[:, None]
+            going = scores[:, 0] / (place + 1) ** length_penalty > ranks[:, -1]
+            if not going.any():
+                break
+            if not going.all():  # who is done leaves
+                state = sources, targets, scores, ended, ranks, new, rows
+                sources, targets, scores, ended, ranks, new, rows = (
+                    part[going] for part in state
+                )
+            writer.reorder(rows.flatten())
     return written[:, (written != model.pad_id).any(dim=0)]
