@@ -86,8 +86,8 @@ def _written(model, source_ids, begin_id, end_id, max_length, prefix_ids=None, w
             x, mask = model.embed(written[:, 1:]), mask[1:, 1:]
         logits = model.head(model.decoder(x, memory, mask, seen))
         logits = logits[:, 0 if wrong == "first position" else -1]
-        if wrong not in ("padding written", "pad is 0"):
-            logits[:, model.pad_id] = NEVER
+        if wrong != "padding written":
+            logits[:, pad_id] = NEVER
         following = logits.argmin(dim=-1) if wrong == "least" else logits.argmax(dim=-1)
         if wrong != "no padding":
             following = following.where(running, pad_id)
@@ -115,8 +115,6 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
     n_beams = 1 if wrong == "one beam" else n_beams
     for source in source_ids:
         beams, ended = [(0.0, [], [])], []
-        if wrong == "all the same":
-            beams = beams * n_beams
         for place in range(max_length):
             memory_of = source.expand(len(beams), -1)
             read = [[begin_id, *seen] for _, _, seen in beams]
@@ -126,8 +124,8 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
                 likely = logits.clone()
             if wrong == "probabilities":
                 likely = logits.softmax(dim=-1)
-            if wrong not in ("padding written", "pad is 0"):
-                likely[:, model.pad_id] = NEVER
+            if wrong != "padding written":
+                likely[:, pad_id] = NEVER
             paths = torch.tensor([score for score, _, _ in beams])[:, None] + likely
             if wrong == "last token alone":
                 paths = likely
@@ -150,17 +148,14 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
                 if wrong == "length padded":
                     length = max_length
                 power = 0.0 if wrong == "no penalty" else length_penalty
-                power = -power if wrong == "multiplied" else power
                 power = 1.0 if wrong == "always one" else power
                 reached = score / length**power
                 if wrong == "formula of Wu":
                     reached = score / ((5 + length) / 6) ** power
-                if wrong == "minus":
-                    reached = score - length_penalty * length
                 ends = token == end_id and wrong != "no end"
-                if ends or (place + 1 == max_length and wrong != "cut off lost"):
-                    if rank < n_beams or wrong == "all candidates":
-                        ended.append((reached, tokens))
+                counts = ends or (place + 1 == max_length and wrong != "cut off lost")
+                if counts and (rank < n_beams or wrong == "all candidates"):
+                    ended.append((reached, tokens))
                 if not ends or wrong == "ended goes on":
                     going.append((score, tokens, seen))
             ended = sorted(ended, key=lambda one: -one[0])[:n_beams]
@@ -232,8 +227,9 @@ class Cache(Exercise):
 
     @behaviour("lets rows go on from what others hold", points=2)
     def reorders(ask, draw):
-        first, second = _heads(draw, 2, 1, 1, 2), _heads(draw, 2, 1, 1, 2)
-        _grown(ask, 4, ("append", *first), ("reorder", torch.tensor([1, 1])), ("append", *second))
+        for rows in ([1, 2, 0], [2, 2, 1]):
+            first, second = _heads(draw, 3, 1, 1, 2), _heads(draw, 3, 1, 1, 2)
+            _grown(ask, 4, ("append", *first), ("reorder", torch.tensor(rows)), ("append", *second))
         order = torch.tensor([2, 0, 1, 1])
         filled = _heads(draw, 4, 2, 3, 4)
         more = [("append", *_heads(draw, 4, 2, 1, 4)) for _ in range(3)]
@@ -273,8 +269,8 @@ class Cache(Exercise):
         ask.compare_devices(there)
 
     @mistake(
-        "You return the new keys and values alone: the newest token would see itself and nothing of the past. "
-        "Return all that are filled.",
+        "You return the new keys and values alone: the newest token would see itself and nothing of the "
+        "past. Return all that are filled.",
         breaks=grows,
     )
     class NewAlone(KeyValueCache):
@@ -288,8 +284,8 @@ class Cache(Exercise):
             return key, value
 
     @mistake(
-        "You return the whole room, the part that is not filled as well: what lies there is looked at like any "
-        "other key. Cut it at `length`.",
+        "You return the whole room, the part that is not filled as well: what lies there is looked at like "
+        "any other key. Cut it at `length`.",
         breaks=grows,
     )
     class WholeRoom(KeyValueCache):
@@ -320,8 +316,8 @@ class Cache(Exercise):
             return key, value
 
     @mistake(
-        "`length` grows by one, however many positions are new: after a prefill of several tokens the next one "
-        "overwrites what was read. Add `key.shape[2]`.",
+        "`length` grows by one, however many positions are new: after a prefill of several tokens the next "
+        "one overwrites what was read. Add `key.shape[2]`.",
         breaks=prefill,
     )
     class GrowsByOne(KeyValueCache):
@@ -368,8 +364,8 @@ class Cache(Exercise):
             return self.key[:, :, :end], self.value[:, :, :end]
 
     @mistake(
-        "Keys and values are joined along the batch: the axes are (batch, heads, length, d_head), and what grows "
-        "is the length, axis 2.",
+        "Keys and values are joined along the batch: the axes are (batch, heads, length, d_head), and what "
+        "grows is the length, axis 2.",
         breaks=grows,
     )
     class GrowsTheBatch(KeyValueCache):
@@ -383,8 +379,8 @@ class Cache(Exercise):
             return key, value
 
     @mistake(
-        "Keys and values are joined along the heads: the axes are (batch, heads, length, d_head), and what grows "
-        "is the length, axis 2.",
+        "Keys and values are joined along the heads: the axes are (batch, heads, length, d_head), and what "
+        "grows is the length, axis 2.",
         breaks=grows,
     )
     class GrowsTheHeads(KeyValueCache):
@@ -427,8 +423,8 @@ class Cache(Exercise):
             return keys, values
 
     @mistake(
-        "`reorder` does nothing: after it every row goes on with its own past, though its text is now that of "
-        "another row.",
+        "`reorder` does nothing: after it every row goes on with its own past, though its text is now that "
+        "of another row.",
         breaks=reorders,
     )
     class NeverReorders(KeyValueCache):
@@ -446,8 +442,8 @@ class Cache(Exercise):
                 self.key, self.value = self.key[rows], self.value[: len(rows)]
 
     @mistake(
-        "`reorder` is the wrong way round: row i shall get what row `rows[i]` holds, `key[rows]`, and not the "
-        "other way, `key[rows] = key`.",
+        "`reorder` is the wrong way round: row i shall get what row `rows[i]` holds, `key[rows]`, and not "
+        "the other way, `key[rows] = key`.",
         breaks=reorders,
     )
     class ReordersBackwards(KeyValueCache):
@@ -461,8 +457,8 @@ class Cache(Exercise):
                 self.key, self.value = self.key[rows], self.value[rows]
 
     @mistake(
-        "You reorder row by row in the place where the rows lie: a row that was overwritten is copied on. Take "
-        "all rows at once, `key[rows]`.",
+        "You reorder row by row in the place where the rows lie: a row that was overwritten is copied on. "
+        "Take all rows at once, `key[rows]`.",
         breaks=reorders,
     )
     class ReordersInPlace(KeyValueCache):
@@ -504,8 +500,8 @@ class Cache(Exercise):
             return key, value
 
     @mistake(
-        "Where there is no room it is left to PyTorch to complain of sizes, with a RuntimeError: look first, and "
-        "raise a ValueError.",
+        "Where there is no room it is left to PyTorch to complain of sizes, with a RuntimeError: look "
+        "first, and raise a ValueError.",
         breaks=refuses,
     )
     class LeftToTorch(KeyValueCache):
@@ -534,8 +530,8 @@ class Cache(Exercise):
             return keys, values
 
     @mistake(
-        "The room is of type float32 whatever is appended: in half precision queries and keys then differ. Make "
-        "it with `key.new_empty`.",
+        "The room is of type float32 whatever is appended: in half precision queries and keys then differ. "
+        "Make it with `key.new_empty`.",
         breaks=neighbourly,
     )
     class AlwaysFloat32(KeyValueCache):
@@ -570,8 +566,8 @@ class KeepLikely(Exercise):
 
     @behaviour("keeps the fewest whose probabilities sum to at least p", points=3)
     def top_p(ask, draw):
-        probabilities = torch.tensor([[0.5, 0.1, 0.3, 0.1]])
-        for p in (0.6, 0.45, 0.85):
+        probabilities = torch.tensor([[0.1, 0.35, 0.25, 0.3]])
+        for p in (0.28, 0.6, 0.85):
             ask.same(probabilities.log(), None, p)
         ask.same(torch.tensor([[0.15, 0.25, 0.4, 0.2], [0.7, 0.05, 0.05, 0.2]]).log() + 3, top_p=0.5)
         ask.same(draw.scores(3, 8), top_p=0.7)
@@ -593,7 +589,8 @@ class KeepLikely(Exercise):
         ask.follows_device(draw.scores(2, 5), 2, 0.5)
 
     @mistake(
-        "Unlikely tokens get the logit 0, which is likelier than many others, since exp(0) = 1: set them to -inf.",
+        "Unlikely tokens get the logit 0, which is likelier than many others, since exp(0) = 1: set them "
+        "to -inf.",
         breaks=top_k,
     )
     def zeros(logits, top_k=None, top_p=None):
@@ -625,16 +622,16 @@ class KeepLikely(Exercise):
         return keep_likely(logits, None if top_k is None else top_k + 1, top_p)
 
     @mistake(
-        "You return probabilities, not logits: temperature, top_k and top_p act on logits, and the softmax comes "
-        "last.",
+        "You return probabilities, not logits: temperature, top_k and top_p act on logits, and the softmax "
+        "comes last.",
         breaks=top_k,
     )
     def probabilities(logits, top_k=None, top_p=None):
         return keep_likely(logits, top_k, top_p).softmax(dim=-1)
 
     @mistake(
-        "Among equal logits more than k are kept: all that reach the k-th largest value. Exactly k stay, the first "
-        "of equal ones; go by rank instead of by value.",
+        "Among equal logits more than k are kept: all that reach the k-th largest value. Exactly k stay, "
+        "the first of equal ones; go by rank instead of by value.",
         breaks=ties,
     )
     def by_value(logits, top_k=None, top_p=None):
@@ -660,8 +657,8 @@ class KeepLikely(Exercise):
         return keep_likely(logits, top_k, top_p)
 
     @mistake(
-        "The token that crosses p is dropped: what is left sums to less than p. Ask whether p was reached before a "
-        "token, `cumsum - likely >= p`, not with it.",
+        "The token that crosses p is dropped: what is left sums to less than p. Ask whether p was reached "
+        "before a token, `cumsum - likely >= p`, not with it.",
         breaks=top_p,
     )
     def without_crossing(logits, top_k=None, top_p=None):
@@ -674,8 +671,8 @@ class KeepLikely(Exercise):
         return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), NEVER)
 
     @mistake(
-        "Where the likeliest token alone is more than p, nothing is left: the token that crosses p stays, and so "
-        "one at least.",
+        "Where the likeliest token alone is more than p, nothing is left: the token that crosses p stays, "
+        "and so one at least.",
         breaks=top_p,
     )
     def nothing_left(logits, top_k=None, top_p=None):
@@ -687,8 +684,8 @@ class KeepLikely(Exercise):
         return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), NEVER)
 
     @mistake(
-        "You keep the tokens that are more likely than p, each by itself: top-p asks for the sum of the likeliest. "
-        "Sort, then `cumsum`.",
+        "You keep the tokens that are more likely than p, each by itself: top-p asks for the sum of the "
+        "likeliest. Sort, then `cumsum`.",
         breaks=top_p,
     )
     def each_above(logits, top_k=None, top_p=None):
@@ -711,8 +708,8 @@ class KeepLikely(Exercise):
         return logits.masked_fill(likely.cumsum(dim=-1) - likely >= top_p, NEVER)
 
     @mistake(
-        "What to drop was found in sorted order and applied to unsorted logits: bring it back to the tokens' own "
-        "places with `scatter`.",
+        "What to drop was found in sorted order and applied to unsorted logits: bring it back to the "
+        "tokens' own places with `scatter`.",
         breaks=top_p,
     )
     def not_scattered(logits, top_k=None, top_p=None):
@@ -736,8 +733,8 @@ class KeepLikely(Exercise):
         return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), NEVER)
 
     @mistake(
-        "Both together: top_p must act on the probabilities of what top_k has left, which sum to one again. Yours "
-        "are those of the whole vocabulary, so too many stay.",
+        "Both together: top_p must act on the probabilities of what top_k has left, which sum to one "
+        "again. Yours are those of the whole vocabulary, so too many stay.",
         breaks=both,
     )
     def both_of_all(logits, top_k=None, top_p=None):
@@ -821,9 +818,9 @@ class SampleToken(Exercise):
         two = [*logits[:2].double().softmax(-1).tolist(), 0.0, 0.0]
         _often(ask, two, logits, top_k=2)
         _often(ask, two, logits, 1.0, None, 0.6)
-        for temperature, left in ((0.5, 1), (2.0, 3)):  # untempered, two would be left
+        for temperature, p, left in ((0.5, 0.6, 1), (2.0, 0.7, 3)):  # untempered, two would be left
             likely = (logits / temperature).double()[:left].softmax(-1).tolist() + [0.0] * (4 - left)
-            _often(ask, likely, logits, temperature, None, 0.6)
+            _often(ask, likely, logits, temperature, None, p)
 
     @behaviour("draws with the generator it is given", points=1)
     def generator_used(ask, draw):
@@ -843,7 +840,8 @@ class SampleToken(Exercise):
         ask.same(300 * torch.eye(4)[[1, 3]])
 
     @mistake(
-        "You multiply by the temperature: a high one shall make the draw more even, so divide the logits by it.",
+        "You multiply by the temperature: a high one shall make the draw more even, so divide the logits "
+        "by it.",
         breaks=tempered,
     )
     def multiplied(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -853,8 +851,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)[:, 0]
 
     @mistake(
-        "The temperature comes after the softmax: all probabilities are divided by the same number, which changes "
-        "nothing for `multinomial`. Divide the logits.",
+        "The temperature comes after the softmax: all probabilities are divided by the same number, which "
+        "changes nothing for `multinomial`. Divide the logits.",
         breaks=tempered,
     )
     def after_softmax(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -864,8 +862,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)[:, 0]
 
     @mistake(
-        "Probabilities are divided by the temperature and go through a second softmax, which makes them nearly "
-        "even. Divide the logits, and take one softmax.",
+        "Probabilities are divided by the temperature and go through a second softmax, which makes them "
+        "nearly even. Divide the logits, and take one softmax.",
         breaks=by_probability,
     )
     def softmax_twice(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -920,7 +918,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)[:, 0]
 
     @mistake(
-        "top_p acts before the temperature: the likely tokens are those of the tempered logits. Divide first.",
+        "top_p acts before the temperature: the likely tokens are those of the tempered logits. Divide "
+        "first.",
         breaks=likely_alone,
     )
     def temperature_last(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -940,7 +939,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)[:, 0]
 
     @mistake(
-        "The generator is not used: the same seed must give the same text. Hand it over, `generator=generator`.",
+        "The generator is not used: the same seed must give the same text. Hand it over, "
+        "`generator=generator`.",
         breaks=generator_used,
     )
     def own_chance(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -1055,8 +1055,8 @@ class Greedy(Exercise):
         return _written(model, source_ids, begin_id, end_id, max_length, prefix_ids, "begin kept")
 
     @mistake(
-        "The positions are off by one from the second step on: the first token after the start symbol stands "
-        "at position 1. Ask the cache how many were read before it grows, not after.",
+        "The positions are off by one from the second step on: the first token after the start symbol "
+        "stands at position 1. Ask the cache how many were read before it grows, not after.",
         breaks=step_by_step,
     )
     def positions_late(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1137,8 +1137,8 @@ class Greedy(Exercise):
         return _written(model, source_ids, begin_id, end_id, max_length, prefix_ids, "shortest prefix")
 
     @mistake(
-        "`max_length` is counted from the end of the prefix: it counts all tokens of the target, those of the "
-        "prefix too.",
+        "`max_length` is counted from the end of the prefix: it counts all tokens of the target, those of "
+        "the prefix too.",
         breaks=prefixes,
     )
     def prefix_besides(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1167,7 +1167,7 @@ class Greedy(Exercise):
         return _written(model, source_ids, begin_id, end_id, max_length, prefix_ids, "padding written")
 
     @mistake(
-        "Padding is written as 0, and may be written by the model: its id is `model.pad_id`.",
+        "Padding is taken to be 0: its id is `model.pad_id`.",
         breaks=other_ids,
     )
     def padding_is_zero(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1241,25 +1241,17 @@ class BeamSearch(Exercise):
         ask.keeps_arguments(model_of(6), sources_of(6, 3), BEGIN, END, 6, 2)
 
     @mistake(
-        "Only one beginning is kept, whatever `n_beams` says: that is greedy writing.",
+        "Only one beginning is kept, or all beams are the same from the first step on, which comes to the "
+        "same: that is greedy writing. Let the first step go on from one beam, and keep the `n_beams` "
+        "best.",
         breaks=wide,
     )
     def one_beam(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
         return _searched(model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "one beam")
 
     @mistake(
-        "At the first step all beams are the same, and so they stay: each continuation comes once for every "
-        "beam. Let the first step go on from one beam alone, the others having a score of -inf.",
-        breaks=wide,
-    )
-    def all_the_same(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
-        return _searched(
-            model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "all the same"
-        )
-
-    @mistake(
-        "The beams change places and what they have read does not: a beam goes on with the cache of another. "
-        "Reorder it by the beams that the continuations came from.",
+        "The beams change places and what they have read does not: a beam goes on with the cache of "
+        "another. Reorder it by the beams that the continuations came from.",
         breaks=wide,
     )
     def cache_not_reordered(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1268,8 +1260,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "The beams change places and their tokens do not: the last token of one is put behind the beginning "
-        "of another. Gather the targets by the beams that the continuations came from.",
+        "The beams change places and their tokens do not: the last token of one is put behind the "
+        "beginning of another. Gather the targets by the beams that the continuations came from.",
         breaks=wide,
     )
     def tokens_not_reordered(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1338,8 +1330,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "A target that has ended is ranked, but goes on as a beam too, behind its end: only those that have "
-        "not ended go on.",
+        "A target that has ended is ranked, but goes on as a beam too, behind its end: only those that "
+        "have not ended go on.",
         breaks=ends,
     )
     def ended_goes_on(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1348,8 +1340,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You return the best beginning, though it has not ended: what has ended is lost. Keep it aside, and "
-        "rank it.",
+        "You return the best beginning, though it has not ended: what has ended is lost. Keep it aside, "
+        "and rank it.",
         breaks=ends,
     )
     def running_returned(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1383,16 +1375,6 @@ class BeamSearch(Exercise):
     def no_penalty(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
         return _searched(
             model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "no penalty"
-        )
-
-    @mistake(
-        "You multiply by the length to the power of the penalty: scores are negative, so long targets are "
-        "punished twice. Divide.",
-        breaks=penalty,
-    )
-    def multiplied(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
-        return _searched(
-            model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "multiplied"
         )
 
     @mistake(
@@ -1432,8 +1414,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You divide by ((5 + length) / 6) to the power of the penalty, as Wu et al. 2016 do: here it is the "
-        "length itself.",
+        "You divide by ((5 + length) / 6) to the power of the penalty, as Wu et al. 2016 do: here it is "
+        "the length itself.",
         breaks=penalty,
     )
     def formula_of_wu(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1451,8 +1433,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You stop when no beginning ranks above the best ended target: here a source is done when none ranks "
-        "above the worst of its `n_beams`.",
+        "You stop when no beginning ranks above the best ended target: here a source is done when none "
+        "ranks above the worst of its `n_beams`.",
         breaks=stops,
     )
     def stops_at_best(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1508,7 +1490,7 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "Padding is written as 0, and may be written by the model: its id is `model.pad_id`.",
+        "Padding is taken to be 0: its id is `model.pad_id`.",
         breaks=other_ids,
     )
     def padding_is_zero(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
