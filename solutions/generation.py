@@ -84,12 +84,60 @@ def attend_cached(
     return attention.output(merge_heads(heads))
 
 
-class Writer:
-    """A model in the middle of its targets: `copies` of each source.
+Memory = list[tuple[Heads, Heads]]  # for each layer its keys and values
 
-    The memory's keys and values are made once, and what was read is kept in
-    a cache for each layer.
+
+def look_at_source(
+    model: Transformer,
+    source_ids: Int[Tensor, "batch source"],
+    copies: int = 1,
+) -> tuple[Memory, Float[Tensor, "batch 1 1 source"] | None]:
+    """All that is made once for a source: its memory in every layer, masked.
+
+    Each source is there `copies` times. Without padding there is no mask.
     """
+    memory = model.encode(source_ids).repeat_interleave(copies, dim=0)
+    mask = memory_mask(source_ids, model.pad_id)
+    additive = additive_mask(mask, memory.dtype)
+    layers = [layer.cross_attention for layer in model.decoder.layers]
+    return (
+        [attention.project_memory(memory) for attention in layers],
+        None if mask.all() else additive.repeat_interleave(copies, dim=0),
+    )
+
+
+def read_cached(
+    model: Transformer,
+    input_ids: Int[Tensor, "batch new"],
+    caches: list[KeyValueCache],
+    memory: Memory,
+    memory_mask: Float[Tensor, "batch 1 1 source"] | None,
+) -> Float[Tensor, "batch vocab"]:
+    """Read the next tokens of every target: logits of what follows."""
+    start = caches[0].length
+    end = start + input_ids.shape[1]
+    mask = None  # one new token may look at all there are
+    if end > start + 1:
+        mask = causal_mask(end)[start:].to(input_ids.device)
+    x = model.embed(input_ids, start)
+    for layer, cache, (key, value) in zip(
+        model.decoder.layers, caches, memory, strict=True
+    ):
+        look_back = partial(
+            attend_cached, layer.self_attention, cache=cache, mask=mask
+        )
+        look_at_memory = partial(
+            layer.cross_attention.attend,
+            key=key,
+            value=value,
+            mask=memory_mask,
+        )
+        x = layer.connect(x, look_back, look_at_memory)
+    return model.head(model.decoder.norm(x[:, -1]))
+
+
+class Writer:
+    """A model in the middle of its targets: `copies` for each source."""
 
     def __init__(
         self,
@@ -98,59 +146,25 @@ class Writer:
         max_length: int,
         copies: int = 1,
     ):
-        memory = model.encode(source_ids)
-        self.model, self.layers = model, model.decoder.layers
-        self.caches = [KeyValueCache(max_length) for _ in self.layers]
-        self.memory = [
-            [
-                heads.repeat_interleave(copies, dim=0)
-                for heads in layer.cross_attention.project_memory(memory)
-            ]
-            for layer in self.layers
-        ]
-        self.mask = None  # where nothing is padded, nothing need be hidden
-        if (source_ids == model.pad_id).any():
-            mask = memory_mask(source_ids, model.pad_id)
-            mask = mask.repeat_interleave(copies, dim=0)
-            self.mask = additive_mask(mask, memory.dtype)
+        self.model = model
+        self.memory, self.mask = look_at_source(model, source_ids, copies)
+        self.caches = [KeyValueCache(max_length) for _ in self.memory]
 
     def read(
         self, input_ids: Int[Tensor, "batch new"]
     ) -> Float[Tensor, "batch vocab"]:
         """Read the next tokens of every target: logits of what follows."""
-        start = self.caches[0].length
-        end = start + input_ids.shape[1]
-        mask = None
-        if end > start + 1:
-            mask = causal_mask(end)[start:].to(input_ids.device)
-        x = self.model.embed(input_ids, start)
-        for layer, cache, (key, value) in zip(
-            self.layers, self.caches, self.memory, strict=True
-        ):
-            x = layer.connect(
-                x,
-                partial(
-                    attend_cached, layer.self_attention, cache=cache, mask=mask
-                ),
-                partial(
-                    layer.cross_attention.attend,
-                    key=key,
-                    value=value,
-                    mask=self.mask,
-                ),
-            )
-        return self.model.head(self.model.decoder.norm(x[:, -1]))
+        kept = self.caches, self.memory, self.mask
+        return read_cached(self.model, input_ids, *kept)
 
     def reorder(self, rows: Int[Tensor, "rows"]) -> None:
-        """Let target i go on from what target `rows[i]` has read.
-
-        Targets change places only with those of the same source, unless
-        some are dropped.
-        """
+        """Let target i go on from `rows[i]`, of the same source or fewer."""
         for cache in self.caches:
             cache.reorder(rows)
         if len(rows) < len(self.memory[0][0]):
-            self.memory = [[heads[rows] for heads in kv] for kv in self.memory]
+            self.memory = [
+                (key[rows], value[rows]) for key, value in self.memory
+            ]
             self.mask = None if self.mask is None else self.mask[rows]
 
 
