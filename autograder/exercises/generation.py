@@ -145,8 +145,6 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
                     length = max(place, 1)
                 if wrong == "length with begin":
                     length = place + 2
-                if wrong == "length padded":
-                    length = max_length
                 power = 0.0 if wrong == "no penalty" else length_penalty
                 power = 1.0 if wrong == "always one" else power
                 reached = score / length**power
@@ -1368,8 +1366,9 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "Targets are ranked by their sums: each token makes a sum smaller, so the shortest wins. Divide by "
-        "the length to the power of `length_penalty`.",
+        "Targets are ranked by their sums: each token makes a sum smaller, so the shortest wins. The same "
+        "comes of dividing by a padded length, which all have. Divide by the length to the power of "
+        "`length_penalty`.",
         breaks=penalty,
     )
     def no_penalty(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1402,15 +1401,6 @@ class BeamSearch(Exercise):
     def length_with_begin(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
         return _searched(
             model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "length with begin"
-        )
-
-    @mistake(
-        "You divide by the padded length, which is the same for all: padding behind the end does not count.",
-        breaks=penalty,
-    )
-    def length_padded(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
-        return _searched(
-            model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "length padded"
         )
 
     @mistake(
