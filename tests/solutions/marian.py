@@ -5,8 +5,9 @@ from transformers import MarianConfig, MarianMTModel
 from solutions.transformer import Transformer
 
 THEIRS = {
-    "self_attention.": "self_attn.", "cross_attention.": "encoder_attn.", "self_norm.": "self_attn_layer_norm.",
-    "cross_norm.": "encoder_attn_layer_norm.", "feed_norm.": "final_layer_norm.", "feed_forward.up.": "fc1.",
+    "self_attention.": "self_attn.", "cross_attention.": "encoder_attn.",
+    "self_norm.": "self_attn_layer_norm.", "cross_norm.": "encoder_attn_layer_norm.",
+    "feed_norm.": "final_layer_norm.", "feed_forward.up.": "fc1.",
     "feed_forward.down.": "fc2.", "query.": "q_proj.", "key.": "k_proj.", "value.": "v_proj.",
     "output.": "out_proj.", "embed.embedding.": "shared.",
 }  # fmt: skip
