@@ -70,7 +70,13 @@ def test_an_answer_cannot_send_one():
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("os", "system"), ("torch", "load"), ("builtins", "eval"), ("solutions", "x"), ("autograder.cli", "app")],
+    [
+        ("os", "system"),
+        ("torch", "load"),
+        ("builtins", "eval"),
+        ("solutions", "x"),
+        ("autograder.cli", "app"),
+    ],
 )
 def test_nothing_else_is_made(module, name):
     with pytest.raises(ValueError, match="is not made for anybody"):

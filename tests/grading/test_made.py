@@ -94,4 +94,3 @@ def test_a_right_answer_earns_all_of_it_with_the_earlier_solutions_alone():
 @pytest.mark.parametrize("way", TAMPERING)
 def test_who_replaces_the_model_gains_nothing(way):
     assert points(TAMPERING[way], FIRST_TOKENS) == 0
-    assert points(TAMPERING[way], UNCACHED) < exercises_of("generation")["greedy"].points()
