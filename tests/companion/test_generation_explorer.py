@@ -46,11 +46,11 @@ def test_probabilities_are_those_of_the_reference(open_page, temperature, top_k,
 
 def test_sliders_move_what_is_drawn_from(open_page):  # noqa: F811
     page = open_page(explorer())
-    page.get_by_label("temperature").fill("0.5")
-    page.get_by_label("top-k").fill("2")
+    page.get_by_role("slider", name="temperature").fill("0.5")
+    page.get_by_role("slider", name="top-k").fill("2")
     torch.testing.assert_close(shown(page), by_reference(0.5, 2))
     expect(page.get_by_text("cut", exact=True)).to_have_count(2)
-    page.get_by_label("top-p").fill("0.5")
+    page.get_by_role("slider", name="top-p").fill("0.5")
     torch.testing.assert_close(shown(page), by_reference(0.5, 2, 0.5))
 
 
