@@ -212,7 +212,7 @@ class Cache(Exercise):
 
     @behaviour("returns all keys and all values so far, the new ones last", points=3)
     def grows(ask, draw):
-        _grown(ask, 3, ("append", *_heads(draw, 1, 1, 1, 2)))
+        _grown(ask, 3, ("append", *_heads(draw, 1, 1, 2, 2)))
         _grown(ask, 3, *[("append", *_heads(draw, 1, 1, 1, 2)) for _ in range(3)])
         _grown(ask, 9, *[("append", *_heads(draw, 3, 2, 1, 4)) for _ in range(draw.integer(3, 5))])
 
