@@ -86,9 +86,10 @@ def _written(model, source_ids, begin_id, end_id, max_length, prefix_ids=None, w
             x, mask = model.embed(written[:, 1:]), mask[1:, 1:]
         logits = model.head(model.decoder(x, memory, mask, seen))
         logits = logits[:, 0 if wrong == "first position" else -1]
+        logits = -logits if wrong == "least" else logits
         if wrong != "padding written":
             logits[:, pad_id] = NEVER
-        following = logits.argmin(dim=-1) if wrong == "least" else logits.argmax(dim=-1)
+        following = logits.argmax(dim=-1)
         if wrong != "no padding":
             following = following.where(running, pad_id)
         if place < prefix.shape[1]:
@@ -790,7 +791,7 @@ class SampleToken(Exercise):
 
     @behaviour("draws each token by its probability", points=2)
     def by_probability(ask, draw):
-        certain = torch.tensor([[0.0, 400.0, 0.0], [400.0, 0.0, 0.0]])
+        certain = 400 * torch.eye(5)[[1, 3, 0, 4, 2, 1]]
         ask.same(certain, generator=_generator(1))
         logits = torch.tensor([2.0, 1.0, 0.0, -1.0]) + draw.integer(-3, 3)
         _often(ask, logits.double().softmax(-1).tolist(), logits)
