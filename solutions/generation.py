@@ -1,6 +1,7 @@
 """Writing with a model, token by token. The reference solution of chapter 08.
 
-Targets are ids without the start symbol, padded after their end symbol.
+Targets are ids without the start symbol. They end with the end symbol, after
+which they are padded; padding is never written before it.
 """
 
 from functools import partial
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from solutions.masks import causal_mask, memory_mask
+from solutions.masks import additive_mask, causal_mask, memory_mask
 from solutions.self_attention import (
     MultiHeadAttention,
     merge_heads,
@@ -19,6 +20,7 @@ from solutions.self_attention import (
 from solutions.transformer import Transformer
 
 Heads = Float[Tensor, "batch heads length d_head"]
+NEVER = float("-inf")  # the logit of what is not to be written
 
 
 class KeyValueCache:
@@ -36,30 +38,31 @@ class KeyValueCache:
     def append(self, key: Heads, value: Heads) -> tuple[Heads, Heads]:
         """Add the keys and values of new positions, and return all there are.
 
-        ValueError where there is no room for them.
+        ValueError where there is no room for them; nothing is added then.
         """
+        start, end = self.length, self.length + key.shape[2]
+        if end > self.max_length:
+            raise ValueError(f"{end} positions, room for {self.max_length}")
         if self.key is None:
             room = *key.shape[:2], self.max_length
-            self.key = key.new_empty(*room, key.shape[-1])
-            self.value = value.new_empty(*room, value.shape[-1])
-        start, self.length = self.length, self.length + key.shape[2]
-        if self.length > self.max_length:
-            raise ValueError(
-                f"{self.length} positions, and room for {self.max_length}"
-            )
-        self.key[:, :, start : self.length] = key
-        self.value[:, :, start : self.length] = value
-        return self.key[:, :, : self.length], self.value[:, :, : self.length]
+            self.key = key.new_empty(*room, key.shape[3])
+            self.value = value.new_empty(*room, value.shape[3])
+        self.key[:, :, start:end] = key
+        self.value[:, :, start:end] = value
+        self.length = end
+        return self.key[:, :, :end], self.value[:, :, :end]
 
-    def reorder(self, rows: Int[Tensor, "batch"]) -> None:
-        """Let each row go on from what row `rows[i]` holds."""
+    def reorder(self, rows: Int[Tensor, "rows"]) -> None:
+        """Let row i go on from what row `rows[i]` holds; others are dropped.
+
+        Before the first `append` there is nothing to do.
+        """
         if self.key is None:
             return
-        places = torch.arange(len(rows), device=rows.device)
-        changed = places[rows != places]
         for kept in (self.key, self.value):
             filled = kept[:, :, : self.length]
-            filled[changed] = filled[rows[changed]]
+            filled[: len(rows)] = filled.index_select(0, rows)
+        self.key, self.value = self.key[: len(rows)], self.value[: len(rows)]
 
 
 def attend_cached(
@@ -81,12 +84,60 @@ def attend_cached(
     return attention.output(merge_heads(heads))
 
 
-class Writer:
-    """A model in the middle of its targets: `copies` for each source.
+Memory = list[tuple[Heads, Heads]]  # for each layer its keys and values
 
-    The memory's keys and values are made once, and what was read is kept in
-    a cache for each layer.
+
+def look_at_source(
+    model: Transformer,
+    source_ids: Int[Tensor, "batch source"],
+    copies: int = 1,
+) -> tuple[Memory, Float[Tensor, "batch 1 1 source"] | None]:
+    """All that is made once for a source: its memory in every layer, masked.
+
+    Each source is there `copies` times. Without padding there is no mask.
     """
+    memory = model.encode(source_ids).repeat_interleave(copies, dim=0)
+    mask = memory_mask(source_ids, model.pad_id)
+    additive = additive_mask(mask, memory.dtype)
+    layers = [layer.cross_attention for layer in model.decoder.layers]
+    return (
+        [attention.project_memory(memory) for attention in layers],
+        None if mask.all() else additive.repeat_interleave(copies, dim=0),
+    )
+
+
+def read_cached(
+    model: Transformer,
+    input_ids: Int[Tensor, "batch new"],
+    caches: list[KeyValueCache],
+    memory: Memory,
+    memory_mask: Float[Tensor, "batch 1 1 source"] | None,
+) -> Float[Tensor, "batch vocab"]:
+    """Read the next tokens of every target: logits of what follows."""
+    start = caches[0].length
+    end = start + input_ids.shape[1]
+    mask = None  # one new token may look at all there are
+    if end > start + 1:
+        mask = causal_mask(end)[start:].to(input_ids.device)
+    x = model.embed(input_ids, start)
+    for layer, cache, (key, value) in zip(
+        model.decoder.layers, caches, memory, strict=True
+    ):
+        look_back = partial(
+            attend_cached, layer.self_attention, cache=cache, mask=mask
+        )
+        look_at_memory = partial(
+            layer.cross_attention.attend,
+            key=key,
+            value=value,
+            mask=memory_mask,
+        )
+        x = layer.connect(x, look_back, look_at_memory)
+    return model.head(model.decoder.norm(x[:, -1]))
+
+
+class Writer:
+    """A model in the middle of its targets: `copies` for each source."""
 
     def __init__(
         self,
@@ -95,53 +146,28 @@ class Writer:
         max_length: int,
         copies: int = 1,
     ):
-        memory = model.encode(source_ids).repeat_interleave(copies, dim=0)
-        source_ids = source_ids.repeat_interleave(copies, dim=0)
-        layers = model.decoder.layers
-        self.model, self.layers = model, layers
-        self.mask = memory_mask(source_ids, model.pad_id)
-        self.memory = [
-            layer.cross_attention.project_memory(memory) for layer in layers
-        ]
-        self.caches = [KeyValueCache(max_length) for _ in layers]
+        self.model = model
+        self.memory, self.mask = look_at_source(model, source_ids, copies)
+        self.caches = [KeyValueCache(max_length) for _ in self.memory]
 
     def read(
         self, input_ids: Int[Tensor, "batch new"]
     ) -> Float[Tensor, "batch vocab"]:
         """Read the next tokens of every target: logits of what follows."""
-        start = self.caches[0].length
-        x = self.model.embed(input_ids, start)
-        end = start + input_ids.shape[1]
-        mask = (
-            causal_mask(end)[start:].to(x.device) if end > start + 1 else None
-        )
-        for layer, cache, (key, value) in zip(
-            self.layers, self.caches, self.memory, strict=True
-        ):
-            x = layer.connect(
-                x,
-                partial(
-                    attend_cached, layer.self_attention, cache=cache, mask=mask
-                ),
-                partial(
-                    layer.cross_attention.attend,
-                    key=key,
-                    value=value,
-                    mask=self.mask,
-                ),
-            )
-        return self.model.head(self.model.decoder.norm(x[:, -1]))
+        kept = self.caches, self.memory, self.mask
+        return read_cached(self.model, input_ids, *kept)
 
-    def reorder(self, rows: Int[Tensor, "batch"]) -> None:
-        """Let each row go on from what row `rows[i]` has read.
-
-        Rows may change places only with those of the same source.
-        """
+    def reorder(self, rows: Int[Tensor, "rows"]) -> None:
+        """Let target i go on from `rows[i]`, of the same source or fewer."""
         for cache in self.caches:
             cache.reorder(rows)
+        if len(rows) < len(self.memory[0][0]):
+            self.memory = [
+                (key[rows], value[rows]) for key, value in self.memory
+            ]
+            self.mask = None if self.mask is None else self.mask[rows]
 
 
-@torch.no_grad()
 def greedy(
     model: Transformer,
     source_ids: Int[Tensor, "batch source"],
@@ -152,28 +178,37 @@ def greedy(
 ) -> Int[Tensor, "batch target"]:
     """Write the most likely next token, again and again.
 
-    A target that begins with a prefix, padded at the right, goes on from
-    there. All end with `end_id`, or after `max_length` tokens.
+    A target that begins with a prefix, padded at the right and without an
+    end, goes on from there. All end with `end_id`, or after `max_length`
+    tokens, and are as long as the longest.
     """
     begin = torch.full_like(source_ids[:, :1], begin_id)
     if prefix_ids is None:
         prefix_ids = begin[:, :0]
     given = prefix_ids != model.pad_id
-    shortest = int(given.sum(dim=1).min()) if given.numel() else 0
-    written = prefix_ids[:, :shortest]
-    writer = Writer(model, source_ids, max_length + 1)
-    logits = writer.read(torch.cat([begin, written], dim=1))
-    running = (written != end_id).all(dim=1)
-    while running.any() and written.shape[1] < max_length:
-        following = logits.argmax(dim=-1).where(running, model.pad_id)
-        place = written.shape[1]
-        if place < prefix_ids.shape[1]:
-            forced = given[:, place]
-            following = prefix_ids[:, place].where(forced, following)
-        written = torch.cat([written, following[:, None]], dim=1)
-        running = running & (following != end_id)
-        logits = writer.read(following[:, None])
-    return written
+    shortest = int(given.all(dim=0).sum())  # so far all are read together
+    written = source_ids.new_full((len(begin), max_length), model.pad_id)
+    written[:, :shortest] = prefix_ids[:, :shortest]
+    with torch.inference_mode():
+        running = torch.arange(len(begin), device=begin.device)
+        writer = Writer(model, source_ids, max_length)
+        new = torch.cat([begin, written[:, :shortest]], dim=1)
+        for place in range(shortest, max_length):
+            logits = writer.read(new)
+            logits[:, model.pad_id] = NEVER
+            following = logits.argmax(dim=-1)
+            if place < prefix_ids.shape[1]:
+                forced = given[running, place]
+                following = prefix_ids[running, place].where(forced, following)
+            written[running, place] = following
+            (going,) = (following != end_id).nonzero(as_tuple=True)
+            if not len(going):
+                break
+            if len(going) < len(running):  # who has ended leaves
+                running, following = running[going], following[going]
+                writer.reorder(going)
+            new = following[:, None]
+    return written[:, (written != model.pad_id).any(dim=0)]
 
 
 def keep_likely(
@@ -190,12 +225,12 @@ def keep_likely(
     logits, order = logits.sort(dim=-1, descending=True, stable=True)
     rank = torch.arange(logits.shape[-1], device=logits.device)
     if top_k is not None:
-        logits = logits.masked_fill(rank >= top_k, float("-inf"))
+        logits = logits.masked_fill(rank >= top_k, NEVER)
     if top_p is not None:
         likely = logits.softmax(dim=-1)
         before = likely.cumsum(dim=-1) - likely
         unlikely = (before >= top_p) & (rank > 0)
-        logits = logits.masked_fill(unlikely, float("-inf"))
+        logits = logits.masked_fill(unlikely, NEVER)
     return torch.empty_like(logits).scatter(-1, order, logits)
 
 
@@ -219,7 +254,26 @@ def sample_token(
     return torch.multinomial(weights, 1, generator=generator)[:, 0]
 
 
-@torch.no_grad()
+def continuations(
+    scores: Float[Tensor, "batch beams"],
+    likely: Float[Tensor, "rows vocab"],
+    n_best: int,
+) -> tuple[
+    Float[Tensor, "batch best"],
+    Int[Tensor, "batch best"],
+    Int[Tensor, "batch best"],
+]:
+    """The best ways to go on from the beams of each source, best first.
+
+    Returns their scores, the beams they go on from, and the tokens that
+    follow. Each beam has a row of log-probabilities.
+    """
+    vocab_size = likely.shape[-1]
+    paths = scores[..., None] + likely.unflatten(0, scores.shape)
+    scores, places = paths.flatten(1).topk(n_best)
+    return scores, places // vocab_size, places % vocab_size
+
+
 def beam_search(
     model: Transformer,
     source_ids: Int[Tensor, "batch source"],
@@ -231,55 +285,52 @@ def beam_search(
 ) -> Int[Tensor, "batch target"]:
     """Keep the best beginnings, and return the best target that has ended.
 
-    Scores are sums of log-probabilities. An ended target, or one cut off at
-    `max_length`, is ranked by its score divided by its length to the power
-    of `length_penalty`. A source is done when it has `n_beams` ended targets
-    and no beginning that ranks higher as it is.
+    Scores are sums of log-probabilities. Each step looks at the
+    `2 * n_beams` best continuations of a source. Those among the first
+    `n_beams` that end, or have `max_length` tokens, are ranked by their
+    score divided by their length, the end counted, to the power of
+    `length_penalty`; the best `n_beams` that do not end go on. A source is
+    done when it has `n_beams` ended targets, and no beginning that would
+    rank above the worst of them if it ended as it is.
     Source: Wu et al. 2016, section 7; the rules are those of transformers.
     """
-    batch = len(source_ids)
-    writer = Writer(model, source_ids, max_length, copies=n_beams)
-    first_row = n_beams * torch.arange(batch, device=source_ids.device)
-    scores = torch.full((batch, n_beams), float("-inf"))
-    scores = scores.to(source_ids.device)
-    scores[:, 0] = 0.0  # at first all beams of a source are the same
-    written = source_ids.new_full((batch, n_beams, max_length), model.pad_id)
-    ended = written.clone()
-    ended_scores = torch.full_like(scores, float("-inf"))
-    done = torch.zeros_like(first_row, dtype=torch.bool)
-    following = torch.full_like(scores, begin_id, dtype=torch.long)
-    for place in range(max_length):
-        logits = writer.read(following.flatten()[:, None])
-        likely = logits.float().log_softmax(dim=-1).unflatten(0, (batch, -1))
-        vocab_size = likely.shape[-1]
-        paths = (scores[..., None] + likely).flatten(1)
-        scores, best = paths.topk(2 * n_beams)  # (batch, 2 * beams)
-        beam, token = best // vocab_size, best % vocab_size
-        candidates = written.gather(
-            1, beam[..., None].expand(-1, -1, max_length)
-        )
-        candidates[:, :, place] = token
-        ends = (token == end_id) | (place + 1 == max_length)
+    batch, device = len(source_ids), source_ids.device
+    written = source_ids.new_full((batch, max_length), model.pad_id)
+    with torch.inference_mode():
+        sources = torch.arange(batch, device=device)  # those not done
+        targets = written[:, None].repeat(1, n_beams, 1)
+        scores = torch.full((batch, n_beams), NEVER, device=device)
+        ended, ranks = targets, scores.clone()
+        scores[:, 0] = 0.0  # at first all beams of a source are the same
+        writer = Writer(model, source_ids, max_length, copies=n_beams)
+        new = torch.full_like(targets[..., 0], begin_id)
+        for place in range(max_length):
+            likely = writer.read(new.view(-1, 1)).float().log_softmax(dim=-1)
+            likely[:, model.pad_id] = NEVER
+            scores, beam, token = continuations(scores, likely, 2 * n_beams)
+            candidates = targets.take_along_dim(beam[..., None], dim=1)
+            candidates[..., place] = token
+            ends = (token == end_id) | (place + 1 == max_length)
 
-        ranks = scores / (place + 1) ** length_penalty
-        ranks = ranks.masked_fill(~ends | done[:, None], float("-inf"))
-        ranks[:, n_beams:] = float("-inf")
-        ended_scores, kept = torch.cat([ended_scores, ranks], dim=1).topk(
-            n_beams
-        )
-        ended = torch.cat([ended, candidates], dim=1).gather(
-            1, kept[..., None].expand(-1, -1, max_length)
-        )
+            reached = scores / (place + 1) ** length_penalty
+            reached = reached.masked_fill(~ends, NEVER)[:, :n_beams]
+            ranks, kept = torch.cat([ranks, reached], dim=1).topk(n_beams)
+            ended = torch.cat([ended, candidates[:, :n_beams]], dim=1)
+            ended = ended.take_along_dim(kept[..., None], dim=1)
+            written[sources] = ended[:, 0]
 
-        scores = scores.masked_fill(ends, float("-inf"))
-        scores, kept = scores.topk(n_beams)
-        beam, following = beam.gather(1, kept), token.gather(1, kept)
-        written = candidates.gather(
-            1, kept[..., None].expand(-1, -1, max_length)
-        )
-        best_running = scores[:, 0] / (place + 1) ** length_penalty
-        done = done | (best_running <= ended_scores[:, -1])
-        if done.all():
-            break
-        writer.reorder((first_row[:, None] + beam).flatten())
-    return ended[:, 0, : place + 1]
+            scores, kept = scores.masked_fill(ends, NEVER).topk(n_beams)
+            targets = candidates.take_along_dim(kept[..., None], dim=1)
+            new, beam = token.gather(1, kept), beam.gather(1, kept)
+            first = n_beams * torch.arange(len(sources), device=device)
+            rows = beam + first[:, None]
+            going = scores[:, 0] / (place + 1) ** length_penalty > ranks[:, -1]
+            if not going.any():
+                break
+            if not going.all():  # who is done leaves
+                state = sources, targets, scores, ended, ranks, new, rows
+                sources, targets, scores, ended, ranks, new, rows = (
+                    part[going] for part in state
+                )
+            writer.reorder(rows.flatten())
+    return written[:, (written != model.pad_id).any(dim=0)]

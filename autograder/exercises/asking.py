@@ -15,7 +15,7 @@ from torch import Tensor
 
 from autograder.exercises.comparing import a, difference, show, show_call
 from autograder.exercises.drawing import Draw
-from autograder.exercises.namespace import Call, Forbidden, Namespace, Outcome, Step, plain
+from autograder.exercises.namespace import Call, Forbidden, Made, Namespace, Outcome, Step, plain
 from autograder.exercises.specification import Exercise
 
 LONGEST_MESSAGE, LONGEST_EXAMPLE = 500, 2000
@@ -156,6 +156,8 @@ class Ask:
         """The arguments are after the call what they were before."""
         kept = (*found.arguments, *[None] * len(arguments))
         for before, after in zip(arguments, kept, strict=False):
+            if isinstance(before, Made):
+                before = before.weights
             if difference(after, before):
                 raise Wrong(f"it changes the {_kind(before)} it was given", show(call, after, before))
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.exercises.namespace import Call, Foreign, Step
+from autograder.exercises.namespace import Call, Foreign, Made, Step
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 2e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 KINDS = {
@@ -136,7 +136,7 @@ def show_value(value: Any) -> str:
     return "\n".join([head, *rows])
 
 
-def _called(name: str, asked: Call | Step) -> str:
+def _called(name: str, asked: Call | Step | Made) -> str:
     given = [_argument(argument) for argument in asked.arguments]
     given += [f"{keyword}={_argument(argument)}" for keyword, argument in asked.keywords.items()]
     return f"{name}({', '.join(given)})"
@@ -150,6 +150,8 @@ def _step(step: Step) -> str:
 
 
 def _argument(argument: Any) -> str:
+    if isinstance(argument, Made):
+        return f"{argument.name}(...)" if argument.weights else _called(argument.name, argument)
     if isinstance(argument, dict):
         return f"{{{', '.join(f'{_argument(key)}: {_argument(item)}' for key, item in argument.items())}}}"
     if isinstance(argument, list | tuple) and any(isinstance(i, NESTED) for i in argument):

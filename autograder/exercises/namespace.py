@@ -6,9 +6,10 @@ wall the same `Near` answers over a wire, and no check can tell the difference.
 """
 
 import functools
+import importlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import index
 from typing import Any, Protocol
 
@@ -17,6 +18,34 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
+
+
+@dataclass(frozen=True)
+class Made:
+    """An argument that each side of the wall makes anew for each question, so that nobody can change it.
+
+    It is what a class of `solutions` makes of these arguments, with these weights and in evaluation mode, or
+    a `torch.Generator` of this seed. What a call makes of it may depend on chance: `torch`'s own generator
+    starts anew where something is made.
+    """
+
+    module: str
+    name: str
+    arguments: tuple = ()
+    keywords: dict = field(default_factory=dict)
+    weights: dict[str, Tensor] | None = None
+
+    def __post_init__(self):
+        if not self.module.startswith("solutions.") and (self.module, self.name) != ("torch", "Generator"):
+            raise ValueError(f"{self.module}.{self.name} is not made for anybody")
+
+    def make(self) -> Any:
+        if self.module == "torch":
+            return torch.Generator().manual_seed(*self.arguments)
+        made = getattr(importlib.import_module(self.module), self.name)(*self.arguments, **self.keywords)
+        if self.weights is not None:
+            _load(made, plain(self.weights))
+        return made.eval() if isinstance(made, nn.Module) else made
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,8 @@ def plain(value: Any) -> Any:
             return kind(plain(item) for item in value)
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Made):
+        return replace(value, weights=plain(value.weights))
     for read in (str.__str__, int.__int__, float.__float__):  # of a class of its own, as NumPy's are
         if isinstance(value, read.__objclass__):
             return read(value)
@@ -127,8 +158,8 @@ def _fingerprint(value: Any) -> Hashable:
         return type(value).__name__, *map(_fingerprint, value)
     if isinstance(value, dict):
         return "dict", *((key, _fingerprint(item)) for key, item in value.items())
-    if isinstance(value, Step):
-        return "step", *map(_fingerprint, vars(value).values())
+    if isinstance(value, (Step, Made)):
+        return type(value).__name__, *map(_fingerprint, vars(value).values())
     return type(value).__name__, str(value)
 
 
@@ -155,7 +186,7 @@ class Near:
         return _answered(_without(call.forbidden, self.names[call.name]), call)
 
     def _built(self, call: Call) -> Outcome:
-        built = self.names[call.name](*plain(call.arguments), **plain(call.keywords))
+        built = self.names[call.name](*_given(call.arguments), **_given(call.keywords))
         before = plain(_parameters(built))
         if call.weights is not None:
             _load(built, plain(call.weights))
@@ -180,9 +211,12 @@ class Near:
         function, asked, devices = self.names[call.name], call, _TwoDevices()
         if call.steps:
             asked = call.steps[0]
-            function = _method(function(*call.arguments, **call.keywords).to(ELSEWHERE), asked)
+            built = function(*_given(call.arguments), **_given(call.keywords))
+            function = _method(built.to(ELSEWHERE) if isinstance(built, nn.Module) else built, asked)
         arguments, keywords = tree_map_only(
-            Tensor, lambda tensor: devices.moved(tensor.clone()), (asked.arguments, asked.keywords)
+            (Tensor, nn.Module),
+            lambda given: devices.moved(given) if isinstance(given, Tensor) else given.to(ELSEWHERE),
+            _given((asked.arguments, asked.keywords)),
         )
         try:
             with devices:
@@ -201,8 +235,34 @@ class Near:
         return Outcome(device="input" if found == {ELSEWHERE} else "other")
 
 
+def _given(value: Any) -> Any:
+    """A copy of arguments, with what is to be made in its place."""
+    if isinstance(value, Made):
+        made = value.make()
+        torch.default_generator.manual_seed(
+            0
+        )  # who draws without the generator that was made draws the same each time
+        return made
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_given, value))
+    if isinstance(value, dict):
+        return {key: _given(item) for key, item in value.items()}
+    return plain(value)
+
+
+def _left(asked: Any, given: Any) -> Any:
+    """What has become of an argument: of a module that was made, its parameters."""
+    if isinstance(asked, Made):
+        return plain(_parameters(given)) if isinstance(given, nn.Module) else None
+    return plain(given)
+
+
 def _method(built: Any, step: Step) -> Callable:
-    return built if step.method == "__call__" else getattr(built, step.method)
+    """A method of an object, or what tells an attribute that is none."""
+    if step.method == "__call__":
+        return built
+    found = getattr(built, step.method)
+    return found if callable(found) else lambda: found
 
 
 def _parameters(built: Any) -> dict[str, Tensor]:
@@ -354,10 +414,11 @@ def _answered(
     function: Callable, asked: Call | Step, parameters: Mapping[str, Tensor] | None = None
 ) -> Outcome:
     """Call a function as asked, back-propagating where an upstream gradient is given."""
-    arguments, keywords = plain(asked.arguments), plain(asked.keywords)
+    arguments, keywords = _given(asked.arguments), _given(asked.keywords)
     if asked.upstream is None:
         value = function(*arguments, **keywords)
-        return Outcome(value=plain(value), arguments=plain(arguments) if asked.watched else ())
+        left = tuple(map(_left, asked.arguments, arguments)) if asked.watched else ()
+        return Outcome(value=plain(value), arguments=left)
     leaves = [a.requires_grad_() for a in arguments if isinstance(a, Tensor) and a.is_floating_point()]
     names = list(parameters or {})
     inputs = [*leaves, *[parameters[name] for name in names]]

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from autograder.exercises.namespace import Call, Foreign, Outcome, Step
+from autograder.exercises.namespace import Call, Foreign, Made, Outcome, Step
 
 HEAD = struct.Struct("!II")
 # What a student's process may send; what it may be sent is eight times as much.
@@ -23,6 +23,7 @@ DEEPEST = 12
 MOST_AXES = 16
 MOST_NUMBERS = 2**26
 NUMBERS = 2**63
+MADE = "made on each side"
 
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -65,23 +66,39 @@ def unpack(body: bytes, blob: bytes) -> Any:
 
 
 def call_as_message(call: Call) -> dict:
-    return {
-        "name": call.name,
-        "arguments": call.arguments,
-        "keywords": call.keywords,
-        "upstream": call.upstream,
-        "watched": call.watched,
-        "elsewhere": call.elsewhere,
-        "forbidden": call.forbidden,
-        "weights": call.weights,
-        "steps": tuple(
-            (s.method, s.arguments, s.keywords, s.upstream, s.watched, s.training) for s in call.steps
-        ),
-    }
+    steps = [
+        (s.method, _as_message(s.arguments), _as_message(s.keywords), s.upstream, s.watched, s.training)
+        for s in call.steps
+    ]
+    given = {"arguments": _as_message(call.arguments), "keywords": _as_message(call.keywords)}
+    told = ("name", "upstream", "watched", "elsewhere", "forbidden", "weights")
+    return {**{name: getattr(call, name) for name in told}, **given, "steps": tuple(steps)}
 
 
 def call_from_message(message: dict) -> Call:
+    message = {name: _from_message(value) for name, value in message.items()}
     return Call(**{**message, "steps": tuple(Step(*step) for step in message["steps"])})
+
+
+def _as_message(value: Any) -> Any:
+    """Arguments, with what each side makes written as a dictionary that no argument is."""
+    if isinstance(value, Made):
+        return {MADE: tuple(map(_as_message, vars(value).values()))}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_as_message, value))
+    if isinstance(value, dict):
+        return {key: _as_message(item) for key, item in value.items()}
+    return value
+
+
+def _from_message(value: Any) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {MADE}:
+            return Made(*map(_from_message, value[MADE]))
+        return {key: _from_message(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_from_message, value))
+    return value
 
 
 def outcome_as_message(outcome: Outcome) -> dict:

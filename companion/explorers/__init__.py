@@ -3,6 +3,7 @@
 from companion.explorers.cross_attention import CrossAttentionExplorer
 from companion.explorers.decoder_layer import StackExplorer
 from companion.explorers.embeddings import PositionExplorer
+from companion.explorers.generation import GenerationExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
 from companion.explorers.tokens import TokenExplorer
@@ -11,6 +12,7 @@ from companion.explorers.translator import TranslatorExplorer
 __all__ = [
     "AttentionExplorer",
     "CrossAttentionExplorer",
+    "GenerationExplorer",
     "MaskExplorer",
     "PositionExplorer",
     "StackExplorer",
