@@ -239,9 +239,7 @@ def _given(value: Any) -> Any:
     """A copy of arguments, with what is to be made in its place."""
     if isinstance(value, Made):
         made = value.make()
-        torch.default_generator.manual_seed(
-            0
-        )  # who draws without the generator that was made draws the same each time
+        torch.default_generator.manual_seed(0)  # for who draws without the generator
         return made
     if isinstance(value, (list, tuple)):
         return type(value)(map(_given, value))
