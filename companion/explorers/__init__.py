@@ -5,5 +5,13 @@ from companion.explorers.embeddings import PositionExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
 from companion.explorers.tokens import TokenExplorer
+from companion.explorers.transformer import TransformerExplorer
 
-__all__ = ["AttentionExplorer", "CrossAttentionExplorer", "MaskExplorer", "PositionExplorer", "TokenExplorer"]
+__all__ = [
+    "AttentionExplorer",
+    "CrossAttentionExplorer",
+    "MaskExplorer",
+    "PositionExplorer",
+    "TokenExplorer",
+    "TransformerExplorer",
+]
