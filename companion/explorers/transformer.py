@@ -8,8 +8,8 @@ import traitlets
 from companion.explorers.explorer import Explorer, style
 
 DESCRIPTION = (
-    "A path through a Transformer in boxes: source, embedding, encoder layers and memory on the left; shifted "
-    "target, embedding, decoder layers and head on the right. The chosen box says its shapes and its parameters."
+    "A path through a Transformer in boxes: source, embedding, encoder layers and memory on the left, "
+    "target, embedding, decoder layers and head on the right. The chosen box says its shapes and parameters."
 )
 CHOICES = {
     "batch": (1, 2, 8, 32, 64),
