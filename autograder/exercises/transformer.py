@@ -545,7 +545,10 @@ class WholeModel(Exercise):
     @behaviour("passes norm_first and the dropout on to its parts", points=1)
     def options(ask, draw):
         ask.build(draw, **SIZE, norm_first=False).same(PADDED[:1], WRITTEN[:1])
-        ask.build(draw, **SIZE, dropout=1.0).same(PADDED[:1], WRITTEN[:1], training=True)
+        ask.build(draw, **SIZE, dropout=1.0).same_steps(
+            Step(arguments=(PADDED[:1], WRITTEN[:1]), training=True),
+            Step("encode", (PADDED[:1],), training=True),
+        )
 
     @behaviour("passes gradients to every parameter, to the table from both of its ends", points=1)
     def gradient(ask, draw):
