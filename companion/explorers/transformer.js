@@ -118,7 +118,7 @@ function bars() {
     const count = parameters(state);
     const most = Math.max(...Object.values(count));
     for (const { name, fill, value } of rows) {
-      fill.style.width = `${(60 * count[name]) / most}%`;
+      fill.style.width = `${(52 * count[name]) / most}%`;
       value.textContent = written(count[name]);
     }
     const all = Object.values(count).reduce((sum, one) => sum + one, 0);
