@@ -109,11 +109,15 @@ def definition(code: str) -> ast.FunctionDef | ast.ClassDef | None:
 
 
 def solution_source(topic: str, name: str) -> str:
-    """The source text of a public name in `solutions/topic.py`; KeyError where there is none."""
+    """The source text of a public name in `solutions/topic.py`, its decorators included.
+
+    KeyError where there is none.
+    """
     text = (ROOT / "solutions" / f"{topic}.py").read_text(encoding="utf-8")
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
-            return ast.get_source_segment(text, node)
+            begin = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return "\n".join(text.splitlines()[begin - 1 : node.end_lineno])
     raise KeyError(name)
 
 

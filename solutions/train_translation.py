@@ -2,10 +2,14 @@
 
     python -m companion.data.technical      # once: builds the technical pairs
     python -m solutions.train_translation   # hours on a CPU
-    python -m solutions.train_translation --epochs 2 --folder somewhere
 
-It may be stopped at any time, by force too: the same command goes on from the
-last checkpoint and ends with the same weights as if nothing had happened.
+A smaller one, of the sentences for learners alone, in a folder of its own:
+
+    python -m solutions.train_translation --pairs hsk --folder small --epochs 9
+
+Ctrl-C ends the step that is being taken and writes a checkpoint. It may be
+stopped by force, too, at any time: the same command goes on from the last
+checkpoint and ends with the same weights as if nothing had happened.
 """
 
 import argparse
@@ -13,8 +17,11 @@ import json
 import os
 import platform
 import random
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -76,6 +83,7 @@ MERGES, LOG = "merges.txt", "log.json"
 class Settings:
     """All that decides what is learned."""
 
+    pairs: str = "all"
     seed: int = 0
     n_merges: int = 4000
     d_model: int = 256
@@ -91,6 +99,27 @@ class Settings:
     n_tokens: int = 3000
     warmup: int = 1000
     averaged: float = 0.999
+
+
+KINDS = {"all": ("hsk", "technical"), "hsk": ("hsk",)}
+EXPLAINED = {
+    "pairs": "what it learns from: hsk (sentences for learners) or all",
+    "seed": "where all chance comes from",
+    "n_merges": "merges of byte pair encoding, learned first",
+    "d_model": "numbers that stand for a token",
+    "n_heads": "attention heads",
+    "d_ff": "numbers inside the feed-forward network",
+    "n_layers": "layers of the encoder, and of the decoder",
+    "dropout": "share of the numbers dropped in training",
+    "label_smoothing": "share of the probability wanted everywhere",
+    "subword_dropout": "share of the merges left out by chance",
+    "hsk_copies": "how often an epoch has each sentence for learners",
+    "book_copies": "how often an epoch has the sentence of the book",
+    "book_epoch": "the epoch in which that sentence joins the others",
+    "n_tokens": "tokens of a batch, about",
+    "warmup": "steps until the learning rate is highest",
+    "averaged": "how slowly the averaged weights follow",
+}
 
 
 def model_of(settings: Settings, vocab_size: int) -> Transformer:
@@ -171,10 +200,10 @@ class Training:
 
     def __init__(self, settings: Settings, folder: Path, device: torch.device):
         self.settings, self.folder, self.device = settings, folder, device
-        self.pairs = translation_pairs("all", "train")
+        self.pairs = translation_pairs(settings.pairs, "train")
         self.validation = {
             source: translation_pairs(source, "validation")
-            for source in ("hsk", "technical")
+            for source in KINDS[settings.pairs]
         }
         self.tokenizer = Tokenizer(self._merges())
         self.sampler = SubwordSampler(self.tokenizer, settings.subword_dropout)
@@ -193,6 +222,7 @@ class Training:
         )
         self.step, self.seconds, self.log = 0, 0.0, []
         self.epochs_done, self.steps_done = 0, 0  # whole epochs
+        self.losses: list[float] = []  # of the epoch that is not done yet
         if (folder / STATE).is_file():
             self._resume()
 
@@ -303,6 +333,7 @@ class Training:
             "seconds": round(self.seconds, 1),
             "epochs done": self.epochs_done,
             "steps done": self.steps_done,
+            "losses": self.losses,
             "log": self.log,
         }
         unfinished = self.folder / f"{STATE}.unfinished"
@@ -335,6 +366,7 @@ class Training:
         self.step, self.seconds = told["step"], told["seconds"]
         self.epochs_done = told["epochs done"]
         self.steps_done = told["steps done"]
+        self.losses = told.get("losses", [])
         self.log = told["log"]
 
     def _merges(self) -> dict[tuple[str, str], int]:
@@ -352,8 +384,30 @@ class Training:
         return {tuple(line.split(" ")): n for n, line in enumerate(lines)}
 
 
+@contextmanager
+def patience() -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C wait for the end of a step; a second one does not.
+
+    Yields a function that says whether there was one.
+    """
+    noticed = []
+
+    def notice(number: int, frame: object) -> None:
+        noticed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, notice)
+    try:
+        yield lambda: bool(noticed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def train(training: Training, epochs: int, save_every: int) -> None:
-    """Go on until the last epoch, with a bar, and keep a log."""
+    """Go on until the last epoch, with a bar, and keep a log.
+
+    KeyboardInterrupt after Ctrl-C, when a checkpoint has been written.
+    """
     columns = (
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
@@ -362,7 +416,14 @@ def train(training: Training, epochs: int, save_every: int) -> None:
         TimeRemainingColumn(),
     )
     begun = time.monotonic()
-    with Progress(*columns) as progress:
+
+    def save() -> None:
+        nonlocal begun
+        now = time.monotonic()
+        training.seconds, begun = training.seconds + now - begun, now
+        training.save()
+
+    with Progress(*columns) as progress, patience() as interrupted:
         task = progress.add_task("", total=None, epoch=0, loss=float("nan"))
         for epoch in range(training.epochs_done, epochs):
             batches = training.epoch(epoch)
@@ -371,28 +432,28 @@ def train(training: Training, epochs: int, save_every: int) -> None:
                 epoch=epoch + 1,
                 total=training.steps_done + len(batches) * (epochs - epoch),
             )
-            losses = []
             for batch in batches[training.step - training.steps_done :]:
-                losses.append(training.learn(*batch))
-                progress.update(task, completed=training.step, loss=losses[-1])
-                if training.step % save_every == 0:
-                    training.seconds += time.monotonic() - begun
-                    begun = time.monotonic()
-                    training.save()
-            training.seconds += time.monotonic() - begun
-            begun = time.monotonic()
-            training.epochs_done = epoch + 1
-            training.steps_done = training.step
+                loss = training.learn(*batch)
+                training.losses.append(loss)
+                progress.update(task, completed=training.step, loss=loss)
+                if interrupted() or training.step % save_every == 0:
+                    save()
+                if interrupted():
+                    raise KeyboardInterrupt
+            losses = training.losses
             told = {
-                "epoch": training.epochs_done,
+                "epoch": epoch + 1,
                 "step": training.step,
-                "seconds": round(training.seconds),
+                "seconds": round(training.seconds + time.monotonic() - begun),
                 "loss": round(sum(losses) / max(1, len(losses)), 4),
                 **training.examine(),
             }
             training.log.append(told)
+            training.losses = []
+            training.epochs_done = epoch + 1
+            training.steps_done = training.step
             progress.print(json.dumps(told, ensure_ascii=False))
-            training.save()
+            save()
 
 
 def export(training: Training, folder: Path) -> None:
@@ -433,7 +494,13 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--epochs", type=int, default=40, help="how many")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=40,
+        help="how many in all, those done before included "
+        "(default: %(default)s)",
+    )
     parser.add_argument(
         "--folder",
         type=Path,
@@ -441,22 +508,34 @@ def main(arguments: list[str] | None = None) -> int:
         help="where checkpoints are kept (default: %(default)s)",
     )
     parser.add_argument(
-        "--export", type=Path, help="at the end, write the model there"
+        "--export",
+        type=Path,
+        help="folder for the averaged model, its merges and its log, at the "
+        "end; with --epochs of before it is written without more training",
     )
     parser.add_argument(
-        "--save-every", type=int, default=200, help="steps between checkpoints"
+        "--save-every",
+        type=int,
+        default=200,
+        help="steps between checkpoints (default: %(default)s)",
     )
     parser.add_argument(
         "--device",
         default="cuda" if torch.cuda.is_available() else "cpu",
         help="default: a GPU where there is one",
     )
+    group = parser.add_argument_group(
+        "settings",
+        "All that decides what is learned; others need another folder.",
+    )
     for name, value in asdict(Settings()).items():
-        parser.add_argument(
+        group.add_argument(
             f"--{name.replace('_', '-')}",
             type=type(value),
             default=value,
-            help=f"default: {value}",
+            help=f"{EXPLAINED[name]} (default: %(default)s)",
+            choices=("hsk", "all") if name == "pairs" else None,
+            metavar=None if name == "pairs" else type(value).__name__.upper(),
         )
     told = parser.parse_args(arguments)
     settings = Settings(
@@ -472,7 +551,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"Stopped: the same command goes on from {told.folder}")
+        print(
+            f"Stopped: the same command goes on from {told.folder}",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

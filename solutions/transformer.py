@@ -5,6 +5,7 @@ names the next token as well. Masks are those of chapter 03.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,10 +20,7 @@ from solutions.tokens import pad_batch
 
 
 class EncoderLayer(nn.Module):
-    """Look at one another, think it over: a decoder layer without a memory.
-
-    Source: Vaswani et al. 2017, section 3.1.
-    """
+    """Look at one another, think it over: a decoder layer without memory."""
 
     def __init__(
         self,
@@ -47,9 +45,8 @@ class EncoderLayer(nn.Module):
     ) -> Float[Tensor, "batch source d_model"]:
         """Attend to `x` itself, as far as the mask allows."""
         how = self.dropout, self.norm_first
-        x = add_branch(
-            x, lambda x: self.self_attention(x, mask), self.self_norm, *how
-        )
+        look = partial(self.self_attention, mask=mask)
+        x = add_branch(x, look, self.self_norm, *how)
         return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
 

@@ -7,6 +7,7 @@ from companion.explorers.generation import GenerationExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
 from companion.explorers.tokens import TokenExplorer
+from companion.explorers.transformer import TransformerExplorer
 from companion.explorers.translator import TranslatorExplorer
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "PositionExplorer",
     "StackExplorer",
     "TokenExplorer",
+    "TransformerExplorer",
     "TranslatorExplorer",
 ]
