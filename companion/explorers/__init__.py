@@ -2,8 +2,16 @@
 
 from companion.explorers.cross_attention import CrossAttentionExplorer
 from companion.explorers.embeddings import PositionExplorer
+from companion.explorers.evaluation import EvaluationExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
 from companion.explorers.tokens import TokenExplorer
 
-__all__ = ["AttentionExplorer", "CrossAttentionExplorer", "MaskExplorer", "PositionExplorer", "TokenExplorer"]
+__all__ = [
+    "AttentionExplorer",
+    "CrossAttentionExplorer",
+    "EvaluationExplorer",
+    "MaskExplorer",
+    "PositionExplorer",
+    "TokenExplorer",
+]
