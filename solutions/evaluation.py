@@ -181,15 +181,11 @@ def chrf(
     return 100 * f2(summed)
 
 
-Looks = list[Float[Tensor, "batch heads query key"]]
-
-
-@torch.no_grad()
 def looks(
     model: Transformer,
     source_ids: Int[Tensor, "batch source"],
     input_ids: Int[Tensor, "batch target"],
-) -> tuple[Looks, Looks, Looks]:
+) -> tuple[list[Float[Tensor, "batch heads query key"]], ...]:
     """The weights of all layers: encoder, decoder's past, decoder's memory.
 
     `input_ids` are what the decoder reads, from the start symbol on. Hooks
@@ -201,23 +197,20 @@ def looks(
         [layer.cross_attention for layer in model.decoder.layers],
     )
     given = {}
-    hooks = [
-        module.register_forward_pre_hook(
-            lambda module, inputs: given.update({module: inputs})
+
+    def note(module, inputs):
+        given[module] = inputs
+
+    modules = [module for kind in attentions for module in kind]
+    hooks = [m.register_forward_pre_hook(note) for m in modules]
+    with torch.no_grad():
+        model(source_ids, input_ids)
+        for hook in hooks:
+            hook.remove()
+        return tuple(
+            [attention_weights(m, given[m][0], *given[m][-2:]) for m in kind]
+            for kind in attentions
         )
-        for kind in attentions
-        for module in kind
-    ]
-    model(source_ids, input_ids)
-    for hook in hooks:
-        hook.remove()
-    return tuple(
-        [
-            attention_weights(module, given[module][0], *given[module][-2:])
-            for module in kind
-        ]
-        for kind in attentions
-    )
 
 
 def attention_rollout(

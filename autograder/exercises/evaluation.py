@@ -1016,6 +1016,7 @@ class RougeL(Exercise):
 
     @behaviour("measures the longest common subsequence, with gaps and in order", points=4)
     def subsequence(ask, draw):
+        ask.same(["a b c"], [["a b c"]])
         ask.same(["a x b y c"], [["a q b r c"]])
         ask.same(["a a b c"], [["c b a a"]])
         ask.same(["a b c"], [["a a a"]])
@@ -1433,8 +1434,8 @@ class Chrf(Exercise):
 
     @behaviour("averages precision and recall over n from 1 to 6, and matches no n-gram too often", points=3)
     def orders(ask, draw):
-        ask.same(["abcdefgh"], [["abcdefgx"]])
         ask.same(["abcdefgh"], [["abcdefgh"]])
+        ask.same(["abcdefgh"], [["abcdefgx"]])
         ask.same(["aaaaaaaa"], [["aabaabaa"]])
         ask.same(["abcabcabc"], [["xbcabcaby"]])
         ask.same(["wordorder"], [["orderword"]])
