@@ -95,15 +95,6 @@ class Perplexity(Exercise):
         return 2 ** F.cross_entropy(logits.float().flatten(0, -2), target_ids.flatten(), ignore_index=pad_id)
 
     @mistake(
-        "Your perplexity is below 1: the sign is lost. It is exp of the *negative* mean log-probability.",
-        breaks=value,
-    )
-    def sign_lost(logits, target_ids, pad_id):
-        return (
-            -F.cross_entropy(logits.float().flatten(0, -2), target_ids.flatten(), ignore_index=pad_id)
-        ).exp()
-
-    @mistake(
         "You sum the losses and do not divide: longer texts are then always worse. Take the mean over the "
         "tokens.",
         breaks=value,
@@ -161,14 +152,6 @@ class Perplexity(Exercise):
         return F.cross_entropy(
             logits.float().reshape(vocab_size, -1).T, target_ids.flatten(), ignore_index=pad_id
         ).exp()
-
-    @mistake(
-        "You count on three axes: logits may be of one sentence, (length, vocab), or have more axes. "
-        "Flatten all but the last.",
-        breaks=value,
-    )
-    def three_axes(logits, target_ids, pad_id):
-        return F.cross_entropy(logits.float().transpose(1, 2), target_ids, ignore_index=pad_id).exp()
 
     @mistake(
         "You return a Python number: a tensor without axes is wanted. Leave out `item()`, and use `.exp()` "
@@ -229,15 +212,6 @@ class Perplexity(Exercise):
     )
     def in_half(logits, target_ids, pad_id):
         return F.cross_entropy(logits.flatten(0, -2), target_ids.flatten(), ignore_index=pad_id).exp()
-
-    @mistake(
-        "You go back to the logits' type at the end: in float16 a perplexity above 65,504 becomes infinite. "
-        "Return float32.",
-        breaks=half,
-    )
-    def back_to_half(logits, target_ids, pad_id):
-        loss = F.cross_entropy(logits.float().flatten(0, -2), target_ids.flatten(), ignore_index=pad_id)
-        return loss.exp().to(logits.dtype)
 
     @mistake(
         "You write into the targets you were given: whoever called you still needs them. `masked_fill` "
@@ -360,16 +334,6 @@ class NgramPrecision(Exercise):
         return max((found & ngrams(right, n)).total() for right in references), found.total()
 
     @mistake(
-        "You choose the reference that is closest in length: that is for the brevity penalty. Here all of "
-        "them count.",
-        breaks=several,
-    )
-    def closest_reference(hypothesis, references, n):
-        found = ngrams(hypothesis, n)
-        right = min(references, key=lambda right: abs(len(right) - len(hypothesis)))
-        return (found & ngrams(right, n)).total(), found.total()
-
-    @mistake(
         "Your total counts the n-grams of the reference: that is recall. Precision asks what share of the "
         "*hypothesis* is right.",
         breaks=counts,
@@ -431,31 +395,6 @@ class NgramPrecision(Exercise):
         return (found & most).total(), found.total()
 
     @mistake(
-        "You compare in lower case: BLEU tells 'The' from 'the'. What is to be lower case is so before it "
-        "comes here.",
-        breaks=counts,
-    )
-    def lower_case(hypothesis, references, n):
-        found, most = ngrams([token.lower() for token in hypothesis], n), Counter()
-        for right in references:
-            most |= ngrams([token.lower() for token in right], n)
-        return (found & most).total(), found.total()
-
-    @mistake(
-        "You count all orders up to n together: only sequences of exactly n words are asked for.",
-        breaks=counts,
-    )
-    def up_to_n(hypothesis, references, n):
-        matched = total = 0
-        for order in range(1, n + 1):
-            found, most = ngrams(hypothesis, order), Counter()
-            for right in references:
-                most |= ngrams(right, order)
-            matched += (found & most).total()
-            total += found.total()
-        return matched, total
-
-    @mistake(
         "You divide: the two numbers are wanted, matches and total, since a corpus adds them up first.",
         breaks=counts,
     )
@@ -494,17 +433,6 @@ class NgramPrecision(Exercise):
         for right in references:
             most |= ngrams(right, n)
         return (found & most).total(), len(hypothesis) - n + 1
-
-    @mistake(
-        "A hypothesis shorter than n gets a total of 1: it has no n-grams. Do not guard the division here; "
-        "nobody divides yet.",
-        breaks=totals,
-    )
-    def at_least_one(hypothesis, references, n):
-        found, most = ngrams(hypothesis, n), Counter()
-        for right in references:
-            most |= ngrams(right, n)
-        return (found & most).total(), max(1, found.total())
 
     @mistake(
         "You take words out of the hypothesis you were given: whoever called you still needs it for the "
@@ -563,17 +491,19 @@ def _clipped(tokens, rights, n):
 def _bleu(
     hypotheses,
     references,
-    tokens=bleu_tokens,
+    tokens=None,
     orders=4,
-    count=_clipped,
-    closest=_closest,
-    brevity=_brevity,
-    precisions=_halving,
-    mean=_geometric,
+    count=None,
+    closest=None,
+    brevity=None,
+    precisions=None,
+    mean=None,
     scale=100,
     strict=True,
 ):
     """BLEU, one step of which may be another one."""
+    tokens, count, closest = tokens or bleu_tokens, count or _clipped, closest or _closest
+    brevity, precisions, mean = brevity or _brevity, precisions or _halving, mean or _geometric
     matched, total, length, wanted = [0] * orders, [0] * orders, 0, 0
     for text, rights in zip(hypotheses, references, strict=strict):
         words, rights = tokens(text), [*map(tokens, rights)]
@@ -691,13 +621,6 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, orders=3)
 
     @mistake(
-        "You look at single words alone: the order of words then counts for nothing. BLEU has n from 1 to 4.",
-        breaks=precision,
-    )
-    def words_alone(hypotheses, references):
-        return _bleu(hypotheses, references, orders=1)
-
-    @mistake(
         "You count n-grams of characters: BLEU counts those of words. Cut the text with `bleu_tokens` first.",
         breaks=precision,
     )
@@ -736,28 +659,11 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, brevity=lambda length, wanted: min(1.0, length / wanted))
 
     @mistake(
-        "The brevity penalty divides the wrong way round: exp(1 - reference / hypothesis), not "
-        "exp(hypothesis - reference) of a ratio.",
-        breaks=brevity,
-    )
-    def inverse_ratio(hypotheses, references):
-        return _bleu(
-            hypotheses, references, brevity=lambda length, wanted: min(1.0, math.exp(length / wanted - 1))
-        )
-
-    @mistake(
         "The length that counts is that of the shortest reference: it is that of the closest one.",
         breaks=lengths,
     )
     def shortest(hypotheses, references):
         return _bleu(hypotheses, references, closest=lambda length, lengths: min(lengths))
-
-    @mistake(
-        "The length that counts is that of the longest reference: it is that of the closest one.",
-        breaks=lengths,
-    )
-    def longest(hypotheses, references):
-        return _bleu(hypotheses, references, closest=lambda length, lengths: max(lengths))
 
     @mistake(
         "The length that counts is the average of the references': it is that of the closest one.",
@@ -994,15 +900,17 @@ def _mean(scores):
 def _rouge_l(
     hypotheses,
     references,
-    tokens=rouge_tokens,
-    common=_table,
-    measure=_f1,
+    tokens=None,
+    common=None,
+    measure=None,
     best=max,
-    over=_mean,
+    over=None,
     scale=100,
     strict=True,
 ):
     """ROUGE-L, one step of which may be another one."""
+    tokens, common = tokens or rouge_tokens, common or _table
+    measure, over = measure or _f1, over or _mean
     scores = []
     for text, rights in zip(hypotheses, references, strict=strict):
         found, theirs = tokens(text), [*map(tokens, rights)]
@@ -1155,22 +1063,6 @@ class RougeL(Exercise):
         return _rouge_l(hypotheses, references, common=common)
 
     @mistake(
-        "Where two words differ you begin again at 0: that finds a run of words side by side, at the end of "
-        "both. Take the larger of the number above and the one to the left.",
-        breaks=subsequence,
-    )
-    def begins_again(hypotheses, references):
-        def common(found, right):
-            row = [0] * (len(right) + 1)
-            for token in found:
-                above, row = row, [0]
-                for j, other in enumerate(right):
-                    row.append(above[j] + 1 if token == other else 0)
-            return row[-1]
-
-        return _rouge_l(hypotheses, references, common=common)
-
-    @mistake(
         "`difflib` looks for the longest *block*, then left and right of it: its ratio is not that of the "
         "longest subsequence.",
         breaks=subsequence,
@@ -1230,26 +1122,6 @@ class RougeL(Exercise):
         )
 
     @mistake(
-        "You divide by the longer of the two texts: F1 divides by the average of their lengths.",
-        breaks=f1,
-    )
-    def by_the_longer(hypotheses, references):
-        return _rouge_l(
-            hypotheses, references, measure=lambda common, found, right: common / max(1, found, right)
-        )
-
-    @mistake(
-        "You divide by all words of either text, the common ones once: that is Jaccard's measure, not F1.",
-        breaks=f1,
-    )
-    def jaccard(hypotheses, references):
-        return _rouge_l(
-            hypotheses,
-            references,
-            measure=lambda common, found, right: common / max(1, found + right - common),
-        )
-
-    @mistake(
         "F1 is only half: it is *twice* the product over the sum.",
         breaks=f1,
     )
@@ -1284,13 +1156,6 @@ class RougeL(Exercise):
     )
     def first_reference(hypotheses, references):
         return _rouge_l(hypotheses, references, best=lambda scores: scores[0])
-
-    @mistake(
-        "Only the last reference counts: keep the best score, not the latest.",
-        breaks=several,
-    )
-    def last_reference(hypotheses, references):
-        return _rouge_l(hypotheses, references, best=lambda scores: scores[-1])
 
     @mistake(
         "You average over the references: to be right once is to be right. Take the best.",
@@ -1383,9 +1248,9 @@ def _solid(text):
     return "".join(text.split())
 
 
-def _triples(text, right, orders=6, grams=ngrams, first=1):
+def _triples(text, right, orders=6, grams=None, first=1):
     """Matches, n-grams of the hypothesis and n-grams of the reference, for each order."""
-    found = []
+    grams, found = grams or ngrams, []
     for n in range(first, orders + 1):
         ours, theirs = grams(text, n), grams(right, n)
         found.append([(ours & theirs).total(), ours.total() if theirs else 0, theirs.total()])
@@ -1398,11 +1263,11 @@ def _f_beta(precision, recall, beta=2):
     return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
 
 
-def _score(counts, f=_f_beta):
+def _score(counts, f=None):
     both = [(hits / ours, hits / theirs) for hits, ours, theirs in counts if ours and theirs]
     if not both:
         return 0.0
-    return f(*(sum(column) / len(both) for column in zip(*both, strict=True)))
+    return (f or _f_beta)(*(sum(column) / len(both) for column in zip(*both, strict=True)))
 
 
 def _summed(triples):
@@ -1412,15 +1277,16 @@ def _summed(triples):
 def _chrf(
     hypotheses,
     references,
-    characters=_solid,
-    count=_triples,
-    score=_score,
+    characters=None,
+    count=None,
+    score=None,
     choose=max,
     over=None,
     scale=100,
     strict=True,
 ):
     """chrF, one step of which may be another one."""
+    characters, count, score = characters or _solid, count or _triples, score or _score
     best = []
     for text, rights in zip(hypotheses, references, strict=strict):
         triples = [count(characters(text), characters(right)) for right in rights]
@@ -1934,24 +1800,6 @@ class AttentionRollout(Exercise):
         return _rollout(weights, _halved)
 
     @mistake(
-        "You average over the batch: axis 1 has the heads, axis 0 the sentences.",
-        breaks=layer,
-    )
-    def mean_over_batch(weights):
-        return _rollout(weights, lambda layer: _halved(layer.mean(dim=0)))
-
-    @mistake(
-        "You divide columns by their sums: rows are queries, and it is rows that sum to one.",
-        breaks=layer,
-    )
-    def columns(weights):
-        def step(layer):
-            matrix = layer.mean(dim=1) + _own(layer)
-            return matrix / matrix.sum(dim=-2, keepdim=True)
-
-        return _rollout(weights, step)
-
-    @mistake(
         "You take the softmax of weights that have had one: that makes them nearly equal. Divide by the sum.",
         breaks=layer,
     )
@@ -1981,13 +1829,6 @@ class AttentionRollout(Exercise):
         return _rollout(weights, join=lambda later, earlier: later * earlier)
 
     @mistake(
-        "You add the layers up: layers follow one another, which is a product of matrices, `@`.",
-        breaks=layers,
-    )
-    def sum_of_layers(weights):
-        return _rollout(weights, join=lambda later, earlier: later + earlier)
-
-    @mistake(
         "You average the layers: they follow one another, which is a product of matrices, `@`.",
         breaks=layers,
     )
@@ -2000,13 +1841,6 @@ class AttentionRollout(Exercise):
     )
     def last_layer(weights):
         return _rollout(weights[-1:])
-
-    @mistake(
-        "Only the first layer counts: multiply it with those that follow.",
-        breaks=layers,
-    )
-    def first_layer(weights):
-        return _rollout(weights[:1])
 
     @mistake(
         "The first layer is left out: begin the product with it, or with the identity.",
