@@ -3,6 +3,7 @@
 from companion.explorers.cross_attention import CrossAttentionExplorer
 from companion.explorers.decoder_layer import StackExplorer
 from companion.explorers.embeddings import PositionExplorer
+from companion.explorers.evaluation import EvaluationExplorer
 from companion.explorers.generation import GenerationExplorer
 from companion.explorers.masks import MaskExplorer
 from companion.explorers.self_attention import AttentionExplorer
@@ -13,6 +14,7 @@ from companion.explorers.translator import TranslatorExplorer
 __all__ = [
     "AttentionExplorer",
     "CrossAttentionExplorer",
+    "EvaluationExplorer",
     "GenerationExplorer",
     "MaskExplorer",
     "PositionExplorer",
