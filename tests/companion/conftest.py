@@ -1,8 +1,7 @@
 """What the tests of explorers share: a page on which to open them."""
 
 import pytest
-
-PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+from pages import PHONE, is_outside
 
 
 @pytest.fixture
@@ -38,7 +37,3 @@ def open_page(browser, tmp_path):
     for context in contexts:
         context.close()
     assert problems == []
-
-
-def is_outside(url):
-    return not url.startswith(("file:", "blob:", "data:"))

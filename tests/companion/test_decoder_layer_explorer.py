@@ -4,11 +4,12 @@ import json
 
 import pytest
 import torch
-from test_explorers import PHONE, expect, open_page  # noqa: F401  (a fixture)
 from torch.nn import functional as F
 
 from companion.explorers import StackExplorer
 from companion.explorers.decoder_layer import JOINS, drawn, sizes
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.").expect
 
 CASES = [("replaced", 5, 1.0), ("added", 12, 0.5), ("post-norm", 24, 1.0), ("pre-norm", 48, 2.0)]
 CASES += [("replaced", 1, 4.0), ("added", 30, 4.0), ("post-norm", 3, 4.0), ("pre-norm", 1, 0.25)]
@@ -56,7 +57,7 @@ def sentence(root):
     return root.locator(".explorer-sentence")
 
 
-def test_sizes_are_those_of_torch(open_page):  # noqa: F811
+def test_sizes_are_those_of_torch(open_page):
     explorers = [
         StackExplorer(depth, join, scale, seed) for seed, (join, depth, scale) in enumerate(CASES, start=1)
     ]
@@ -81,7 +82,7 @@ def test_the_weights_are_drawn_as_glorot_and_bengio_say():
 
 
 @pytest.mark.parametrize("join", JOINS)
-def test_a_button_chooses_how_branches_are_joined(open_page, join):  # noqa: F811
+def test_a_button_chooses_how_branches_are_joined(open_page, join):
     page = open_page(StackExplorer(depth=6, join="added" if join != "added" else "replaced"))
     button = page.get_by_role("group", name="how branches are joined").get_by_role("button", name=f"{join}:")
     button.click()
@@ -90,7 +91,7 @@ def test_a_button_chooses_how_branches_are_joined(open_page, join):  # noqa: F81
     assert_shows(page, StackExplorer(depth=6, join=join))
 
 
-def test_the_keyboard_does_all_of_it(open_page):  # noqa: F811
+def test_the_keyboard_does_all_of_it(open_page):
     page = open_page(StackExplorer(depth=6, join="added"))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -107,7 +108,7 @@ def test_the_keyboard_does_all_of_it(open_page):  # noqa: F811
     assert_shows(page, StackExplorer(depth=7, join="replaced", scale=2.0, seed=1))
 
 
-def test_sliders_go_to_both_ends_and_say_where_they_are(open_page):  # noqa: F811
+def test_sliders_go_to_both_ends_and_say_where_they_are(open_page):
     page = open_page(StackExplorer(depth=6, join="post-norm"))
     depth, scale = page.get_by_label("layers", exact=True), page.get_by_label("size of the weights")
     depth.fill("48")
@@ -131,7 +132,7 @@ def test_sliders_go_to_both_ends_and_say_where_they_are(open_page):  # noqa: F81
         ("pre-norm", "good", "Both keep a size"),
     ],
 )
-def test_the_sentence_says_what_becomes_of_stream_and_gradient(open_page, join, verdict, words):  # noqa: F811
+def test_the_sentence_says_what_becomes_of_stream_and_gradient(open_page, join, verdict, words):
     one = StackExplorer(depth=24, join=join)
     page = open_page(one)
     expect(sentence(page)).to_have_attribute("data-verdict", verdict)
@@ -143,7 +144,7 @@ def test_the_sentence_says_what_becomes_of_stream_and_gradient(open_page, join, 
         expect(sentence(page)).to_contain_text(said)
 
 
-def test_the_curve_is_drawn_where_the_numbers_are(open_page):  # noqa: F811
+def test_the_curve_is_drawn_where_the_numbers_are(open_page):
     page = open_page(StackExplorer(depth=12, join="added"))
     stream, _ = shown(page)
     chart = page.locator('[data-chart="stream"]')
@@ -154,14 +155,14 @@ def test_the_curve_is_drawn_where_the_numbers_are(open_page):  # noqa: F811
     assert slope < 0
 
 
-def test_a_narrow_page_does_not_scroll_sideways_and_charts_stand_one_under_the_other(open_page):  # noqa: F811
-    page = open_page(StackExplorer(), style="margin: 0", **PHONE)
+def test_a_narrow_page_does_not_scroll_sideways_and_charts_stand_one_under_the_other(open_page):
+    page = open_page(StackExplorer(), style="margin: 0", phone=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     first, second = (page.locator("[data-chart]").nth(index).bounding_box() for index in range(2))
     assert second["y"] >= first["y"] + first["height"]
 
 
-def test_two_explorers_do_not_disturb_one_another(open_page):  # noqa: F811
+def test_two_explorers_do_not_disturb_one_another(open_page):
     page = open_page(StackExplorer(depth=4), StackExplorer(depth=4))
     first, second = page.locator(".explorer-live").all()
     second.get_by_role("button", name="added:").click()
@@ -171,7 +172,7 @@ def test_two_explorers_do_not_disturb_one_another(open_page):  # noqa: F811
     assert page.evaluate("document.querySelectorAll('[id]').length") == 0
 
 
-def test_without_javascript_the_still_is_shown(open_page):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page):
     page = open_page(StackExplorer(depth=9, join="pre-norm"), java_script_enabled=False)
     still = page.get_by_role("img", name="Two charts over the layers of a stack")
     expect(still).to_be_visible()

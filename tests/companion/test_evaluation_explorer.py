@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from test_explorers import PHONE, open_page  # noqa: F401
 
 from companion.data import translation_pairs
 from companion.explorers import EvaluationExplorer
@@ -74,7 +73,7 @@ def assert_shows(page, text, references):
     assert score_on(page, "rouge") == pytest.approx(rouge_l([text], [references]), rel=1e-9, abs=1e-9)
 
 
-def test_scores_are_those_of_the_reference_on_many_sentences(open_page, explorer):  # noqa: F811
+def test_scores_are_those_of_the_reference_on_many_sentences(open_page, explorer):
     chance = random.Random(0)
     right = [pair.english for pair in translation_pairs("hsk", "test")]
     pairs = [*ODD, *((poorer(text, chance), text) for text in right)]
@@ -85,7 +84,7 @@ def test_scores_are_those_of_the_reference_on_many_sentences(open_page, explorer
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-9), (text, reference)
 
 
-def test_several_references_are_read_and_the_closest_length_counts(open_page):  # noqa: F811
+def test_several_references_are_read_and_the_closest_length_counts(open_page):
     references = ["a b c d e f g h", "a b c"]
     page = open_page(EvaluationExplorer(references, {"one": "a b c d e"}))
     assert_shows(page, "a b c d e", references)
@@ -98,7 +97,7 @@ def test_several_references_are_read_and_the_closest_length_counts(open_page):  
     assert_shows(page, "b c d a b c d", references)
 
 
-def test_each_ngram_is_matched_clipped_or_missing(open_page, explorer):  # noqa: F811
+def test_each_ngram_is_matched_clipped_or_missing(open_page, explorer):
     page = open_page(explorer)
     page.get_by_role("button", name="repeated").click()
     words = page.get_by_role("list", name="words").locator("li")
@@ -111,7 +110,7 @@ def test_each_ngram_is_matched_clipped_or_missing(open_page, explorer):  # noqa:
     expect(page.locator(".explorer-sentence")).to_contain_text("brevity costs")
 
 
-def test_the_still_and_the_page_agree_with_the_reference_on_matches(open_page, explorer):  # noqa: F811
+def test_the_still_and_the_page_agree_with_the_reference_on_matches(open_page, explorer):
     page = open_page(explorer)
     for name, text in EXAMPLES.items():
         page.get_by_role("button", name=name, exact=True).click()
@@ -132,7 +131,7 @@ def test_tokens_of_the_still_are_those_of_the_reference():
         assert tokens(text) == bleu_tokens(text)
 
 
-def test_the_keyboard_does_all_of_it(open_page, explorer):  # noqa: F811
+def test_the_keyboard_does_all_of_it(open_page, explorer):
     page = open_page(explorer)
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="right")).to_be_focused()
@@ -147,14 +146,14 @@ def test_the_keyboard_does_all_of_it(open_page, explorer):  # noqa: F811
     assert_shows(page, "He is an engineer at the factory. Indeed", [REFERENCE])
 
 
-@pytest.mark.parametrize("options", [PHONE, {"viewport": {"width": 300, "height": 700}}])
-def test_a_narrow_page_does_not_scroll_sideways(open_page, explorer, options):  # noqa: F811
+@pytest.mark.parametrize("options", [{"phone": True}, {"viewport": {"width": 300, "height": 700}}])
+def test_a_narrow_page_does_not_scroll_sideways(open_page, explorer, options):
     page = open_page(explorer, style="margin: 0", **options)
     write(page, "translation", "x" * 200)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_two_explorers_do_not_disturb_one_another(open_page, explorer):  # noqa: F811
+def test_two_explorers_do_not_disturb_one_another(open_page, explorer):
     page = open_page(explorer, EvaluationExplorer([REFERENCE], EXAMPLES))
     first, second = page.locator(".explorer-live").all()
     second.get_by_role("button", name="empty").click()
@@ -163,7 +162,7 @@ def test_two_explorers_do_not_disturb_one_another(open_page, explorer):  # noqa:
     assert page.evaluate("document.querySelectorAll('[id]').length") == 0
 
 
-def test_without_javascript_the_still_is_shown(open_page, explorer):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page, explorer):
     page = open_page(explorer, java_script_enabled=False)
     still = page.get_by_role("img", name="A translation beside its reference")
     expect(still).to_be_visible()

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_explorers import PHONE, open_page  # noqa: F401
 
 from companion.explorers import GenerationExplorer
 from companion.explorers.generation import beginning, kept_probabilities
@@ -37,7 +36,7 @@ def by_reference(temperature=1.0, top_k=None, top_p=None):
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p"), [(1.0, 4, 1.0), (0.5, 2, 1.0), (3.0, 4, 0.6), (2.0, 3, 0.5)]
 )
-def test_probabilities_are_those_of_the_reference(open_page, temperature, top_k, top_p):  # noqa: F811
+def test_probabilities_are_those_of_the_reference(open_page, temperature, top_k, top_p):
     page = open_page(explorer(temperature=temperature, top_k=top_k, top_p=top_p))
     expected = by_reference(temperature, top_k, None if top_p == 1 else top_p)
     torch.testing.assert_close(shown(page), expected)
@@ -45,7 +44,7 @@ def test_probabilities_are_those_of_the_reference(open_page, temperature, top_k,
     torch.testing.assert_close(still.float(), expected)
 
 
-def test_sliders_move_what_is_drawn_from(open_page):  # noqa: F811
+def test_sliders_move_what_is_drawn_from(open_page):
     page = open_page(explorer())
     page.get_by_role("slider", name="temperature").fill("0.5")
     page.get_by_role("slider", name="top-k").fill("2")
@@ -55,7 +54,7 @@ def test_sliders_move_what_is_drawn_from(open_page):  # noqa: F811
     torch.testing.assert_close(shown(page), by_reference(0.5, 2, 0.5))
 
 
-def test_the_search_is_walked_step_by_step(open_page):  # noqa: F811
+def test_the_search_is_walked_step_by_step(open_page):
     page = open_page(explorer())
     sentence = page.locator(".explorer-sentence")
     expect(sentence).to_have_text("Step 1 keeps “work” (-0.60), “am” (-0.90).")
@@ -71,12 +70,12 @@ def test_the_search_is_walked_step_by_step(open_page):  # noqa: F811
     assert beginning(STEPS, 3, 0) == "am an engineer"
 
 
-def test_a_narrow_page_does_not_scroll_sideways(open_page):  # noqa: F811
-    page = open_page(explorer(step=3), style="margin: 0", **PHONE)
+def test_a_narrow_page_does_not_scroll_sideways(open_page):
+    page = open_page(explorer(step=3), style="margin: 0", phone=True)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_javascript_the_still_is_shown(open_page):  # noqa: F811
+def test_without_javascript_the_still_is_shown(open_page):
     page = open_page(explorer(step=2), java_script_enabled=False)
     still = page.get_by_role("img", name="Bars for the probabilities")
     expect(still.get_by_text("am an -1.00")).to_be_visible()

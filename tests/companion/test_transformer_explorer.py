@@ -1,11 +1,12 @@
 """The explorer of the whole model: its numbers are those of the real one, and every part can be reached."""
 
 import pytest
-from test_explorers import PHONE, expect, open_page  # noqa: F401  (a fixture)
 
 from companion.explorers import TransformerExplorer
 from companion.explorers.transformer import CHOICES, PARTS
 from solutions.transformer import Transformer
+
+expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.").expect
 
 SIZES = {"vocab_size": 259, "d_model": 64, "n_heads": 4, "d_ff": 256, "n_layers": 3}
 
@@ -25,7 +26,7 @@ def shown(page):
 
 @pytest.mark.parametrize("n_layers", [1, 3])
 @pytest.mark.parametrize("d_model", [64, 128])
-def test_the_numbers_are_those_of_the_real_model(open_page, n_layers, d_model):  # noqa: F811
+def test_the_numbers_are_those_of_the_real_model(open_page, n_layers, d_model):
     sizes = {**SIZES, "n_layers": n_layers, "d_model": d_model}
     model = Transformer(**sizes, max_length=8)
     explorer = TransformerExplorer(**sizes)
@@ -38,7 +39,7 @@ def test_the_numbers_are_those_of_the_real_model(open_page, n_layers, d_model): 
     expect(page.locator(".explorer-total")).to_contain_text(f"{counted(model):,} parameters in all")
 
 
-def test_untied_the_head_has_a_table_of_its_own(open_page):  # noqa: F811
+def test_untied_the_head_has_a_table_of_its_own(open_page):
     page = open_page(TransformerExplorer(**SIZES, part=7))
     expect(page.locator(".explorer-sentence")).to_contain_text("The table is the head")
     button = page.get_by_role("button", name="head tied to the table")
@@ -60,7 +61,7 @@ SHAPES = {
 }
 
 
-def test_with_the_arrow_keys_one_walks_through_all_parts(open_page):  # noqa: F811
+def test_with_the_arrow_keys_one_walks_through_all_parts(open_page):
     assert tuple(SHAPES) == PARTS
     page = open_page(TransformerExplorer(**SIZES, batch=8, source=16, target=5, part=0))
     part(page, "source").focus()
@@ -74,7 +75,7 @@ def test_with_the_arrow_keys_one_walks_through_all_parts(open_page):  # noqa: F8
 
 
 @pytest.mark.parametrize("name", CHOICES)
-def test_each_slider_goes_through_its_choices(open_page, name):  # noqa: F811
+def test_each_slider_goes_through_its_choices(open_page, name):
     page = open_page(TransformerExplorer())
     slider = page.get_by_role("slider", name=name, exact=True)
     slider.fill(str(len(CHOICES[name]) - 1))
@@ -82,14 +83,14 @@ def test_each_slider_goes_through_its_choices(open_page, name):  # noqa: F811
     expect(page.get_by_text(f"{CHOICES[name][-1]:,}", exact=True).first).to_be_visible()
 
 
-def test_a_finger_chooses_and_a_narrow_page_does_not_scroll_sideways(open_page):  # noqa: F811
-    page = open_page(TransformerExplorer(), style="margin: 0", **PHONE)
+def test_a_finger_chooses_and_a_narrow_page_does_not_scroll_sideways(open_page):
+    page = open_page(TransformerExplorer(), style="margin: 0", phone=True)
     part(page, "memory").tap()
     expect(part(page, "memory")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_without_javascript_the_still_shows_the_same_numbers(open_page):  # noqa: F811
+def test_without_javascript_the_still_shows_the_same_numbers(open_page):
     explorer = TransformerExplorer(**SIZES)
     page = open_page(explorer, java_script_enabled=False)
     still = page.get_by_role("img", name="A path through a Transformer")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pages import PHONE, is_outside
 from safetensors.torch import load_file, save_file
-from test_explorers import PHONE, is_outside, open_page  # noqa: F401
 
 from companion.data import DataError, corpus, translation_pairs
 from companion.data.pairs import tidy
@@ -433,7 +433,7 @@ def explorer(folder):
 
 
 @pytest.fixture
-def open_figure(open_page, tmp_path):  # noqa: F811
+def open_figure(open_page, tmp_path):
     """Opens an explorer on a page with the files of its model beside it."""
 
     def open_figure(explorer, folder, **options):
