@@ -198,11 +198,13 @@ def looks(
     )
     given = {}
 
-    def note(module, inputs):
-        given[module] = inputs
+    def note(module, inputs, keywords):
+        given[module] = *inputs, *keywords.values()
 
     modules = [module for kind in attentions for module in kind]
-    hooks = [m.register_forward_pre_hook(note) for m in modules]
+    hooks = [
+        m.register_forward_pre_hook(note, with_kwargs=True) for m in modules
+    ]
     with torch.no_grad():
         model(source_ids, input_ids)
         for hook in hooks:

@@ -178,7 +178,11 @@ class _Search:
         ids = {f"{self.release.topic}-{name}{end}" for name in self.release.names for end in ("", "-tests")}
         known = any(cell.grade_id in ids or cell.cell_id in ids for cell in self.cells)
         defined = any(name in code.binds - code.imports for code in self.codes for name in self.release.names)
-        return known or defined or any(role in ("stub", "tests") for role in self.roles)
+        copied = any(
+            role == "stub" or (role == "tests" and bare(cell.source) in self.release.bare_tests)
+            for role, cell in zip(self.roles, self.cells, strict=True)
+        )
+        return known or defined or copied
 
     @property
     def found(self) -> bool:
