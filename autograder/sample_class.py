@@ -44,8 +44,10 @@ OTHERS = {
 LATECOMERS = (
     "abena", "bilal", "carmen", "dmitri", "elif", "farid", "giulia", "hanna", "isamu", "jamila", "kofi",
     "lucia", "marek", "ngozi", "oskar", "priya", "rosa", "samir", "tala", "ulla", "vera", "yusuf", "zoe",
+    "anouk", "boris", "celia", "diego", "esra", "felix", "greta", "hugo", "ivana", "jana", "karim", "lars",
 )  # fmt: skip
 PRONE = 4
+CALLS_THE_CHANGED = re.compile(r"super\(\)\.(?!__init__\(\))")
 NOISE = "import sys\nimport warnings\n\n"
 NOISY_LINES = 'warnings.warn("is this the right way?")\nprint("looking at", locals(), file=sys.stderr)\n'
 
@@ -138,21 +140,45 @@ def _written_out(source: str, names: dict, known: set[str], above: dict[str, str
 
 
 def _class_source(name: str, code: str, implementation: type) -> str:
-    """A class under this name; where it only changes methods of another one, that one with its methods."""
+    """A class under this name; where it only changes methods of another one, that one with its methods.
+
+    Where it calls a method that it changes, that one stands above it, under another name.
+    """
     changed = _without_decorators(code)
     base = implementation.__base__
+    line = [c for c in implementation.__mro__ if c.__module__.startswith(("autograder.", "solutions."))]
+    if len(line) > 2 or (len(line) == 2 and CALLS_THE_CHANGED.search(changed)):
+        return "\n\n\n".join(_one_above_the_other(name, line[::-1]))
     if base.__name__ == name:
         lines = textwrap.dedent(inspect.getsource(base)).splitlines()
         old = {m.name: m for m in definition("\n".join(lines)).body if isinstance(m, ast.FunctionDef)}
         new = changed.splitlines()
-        methods = {m.name: new[m.lineno - 1 : m.end_lineno] for m in definition(changed).body}
+        methods, others = {}, []
+        for statement in definition(changed).body:
+            its = new[statement.lineno - 1 : statement.end_lineno]
+            if isinstance(statement, ast.FunctionDef):
+                methods[statement.name] = its
+            else:
+                others += its
         for method, node in sorted(old.items(), key=lambda item: -item[1].lineno):
             if method in methods:
                 lines[node.lineno - 1 : node.end_lineno] = methods.pop(method)
-        for method in methods.values():
-            lines += ["", *method]
+        for method in [others, *methods.values()]:
+            lines += ["", *method] if method else []
         return "\n".join(lines)
     return re.sub(rf"\bclass {implementation.__name__}\b", f"class {name}", changed, count=1)
+
+
+def _one_above_the_other(name: str, line: list[type]) -> Iterator[str]:
+    """The classes of a line of descent, the last under this name and each based on the one above it."""
+    above = ""
+    for generation, one in enumerate(line):
+        last = one is line[-1]
+        new = name if last else f"right_{name}" + f"_{generation}" * bool(generation)
+        code = _without_decorators(textwrap.dedent(inspect.getsource(one)))
+        bases = f"({above})" if above else r"\1"
+        yield re.sub(r"\Aclass \w+(\([^)]*\))?:", f"class {new}{bases}:", code, count=1)
+        above = new
 
 
 def _without_decorators(code: str) -> str:

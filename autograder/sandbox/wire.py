@@ -23,6 +23,7 @@ DEEPEST = 12
 MOST_AXES = 16
 MOST_NUMBERS = 2**26
 NUMBERS = 2**63
+LARGEST_KEY = 2**20
 MADE = "made on each side"
 
 DTYPES = {
@@ -151,7 +152,9 @@ def _encoded(value: Any, tensors: dict[str, Tensor], depth: int = 0) -> Any:
 
 
 def _is_key(value: Any) -> bool:
-    """Whether a value is a word or words: numbers can be chosen to collide, and make a dictionary slow."""
+    """Whether a value is a word, words or a small number: large ones can be made to collide, which is slow."""
+    if type(value) is int:
+        return 0 <= value < LARGEST_KEY
     return type(value) is str or (type(value) is tuple and all(type(item) is str for item in value))
 
 
@@ -183,7 +186,7 @@ def _decoded(value: Any, tensors: dict[str, Tensor]) -> Any:
         case "dict":
             pairs = [(_decoded(key, tensors), _decoded(item, tensors)) for key, item in content]
             if not all(_is_key(key) for key, _ in pairs):
-                raise Garbled("a dictionary whose keys are not words")
+                raise Garbled("a dictionary with keys that nobody needs")
             return dict(pairs)
         case "tensor":
             return tensors.pop(content)  # each once: what is shown of an answer is no longer than it

@@ -144,5 +144,6 @@ def test_code_fits_the_page_and_cells_are_short(path):
     chapter = read_chapter(path)
     code = [cell.source for cell in chapter.notebook.cells if cell.cell_type == "code"]
     assert all(len(line) <= 79 for source in code for line in source.splitlines())
-    assert all(len(source.splitlines()) <= 30 for source in code)
+    stubs = {chapter.notebook.cells[task.stub].source for task in chapter.tasks}  # all methods of a class
+    assert all(len(source.splitlines()) <= (40 if source in stubs else 30) for source in code)
     assert 25 <= len(code) <= 45
