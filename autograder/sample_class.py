@@ -147,7 +147,8 @@ def _class_source(name: str, code: str, implementation: type) -> str:
     changed = _without_decorators(code)
     base = implementation.__base__
     line = [c for c in implementation.__mro__ if c.__module__.startswith(("autograder.", "solutions."))]
-    if len(line) > 2 or (len(line) == 2 and CALLS_THE_CHANGED.search(changed)):
+    of_another = len(line) == 2 and base.__name__ != name
+    if len(line) > 2 or of_another or (len(line) == 2 and CALLS_THE_CHANGED.search(changed)):
         return "\n\n\n".join(_one_above_the_other(name, line[::-1]))
     if base.__name__ == name:
         lines = textwrap.dedent(inspect.getsource(base)).splitlines()

@@ -1193,7 +1193,7 @@ class BeamSearch(Exercise):
 
     @behaviour("keeps the best beginnings, and so finds what greedy writing misses", points=4)
     def wide(ask, draw):
-        ask.same(model_of(5), sources_of(5, 1), BEGIN, END, 1, 3)
+        ask.same(model_of(4), sources_of(4, 1), BEGIN, END, 1, 3)
         for seed in FOUND["wide"]:
             ask.same(model_of(seed), sources_of(seed, 1), BEGIN, END, 6, 3)
 

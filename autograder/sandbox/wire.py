@@ -152,7 +152,7 @@ def _encoded(value: Any, tensors: dict[str, Tensor], depth: int = 0) -> Any:
 
 
 def _is_key(value: Any) -> bool:
-    """Whether a value is a word, words or a small number: large ones can be made to collide, which is slow."""
+    """Whether a value is a word, words or a small number: large ones can be made to collide."""
     if type(value) is int:
         return 0 <= value < LARGEST_KEY
     return type(value) is str or (type(value) is tuple and all(type(item) is str for item in value))
