@@ -1,4 +1,4 @@
-"""What chapter 08's checks ask does not hang on rounding: a thousandth more or less changes no answer."""
+"""What chapter 08's checks ask does not hang on rounding: a ten-thousandth more or less changes no answer."""
 
 from dataclasses import replace
 
@@ -11,10 +11,10 @@ from autograder.verdict import Reference, questions
 
 
 def nearly(made: Made, seed: int) -> Made:
-    """The same model, with every weight changed by about a thousandth of itself."""
+    """The same model, with every weight changed by about a ten-thousandth of itself."""
     generator = torch.Generator().manual_seed(seed)
     changed = {
-        name: weight * (1 + 1e-3 * torch.randn(weight.shape, generator=generator))
+        name: weight * (1 + 1e-4 * torch.randn(weight.shape, generator=generator))
         for name, weight in made.weights.items()
     }
     return replace(made, weights=changed)
