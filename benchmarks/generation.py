@@ -13,10 +13,7 @@ is faster. The record is written anew each time: use a quiet machine.
 
 import argparse
 import json
-import os
-import platform
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,8 +27,8 @@ from companion import figures
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "solutions")]
 
-from attention import ratios  # noqa: E402
 from marian import marian  # noqa: E402
+from measuring import machine, ratios, timed  # noqa: E402
 
 from solutions.generation import beam_search, greedy  # noqa: E402
 from solutions.transformer import Transformer, translate  # noqa: E402
@@ -91,18 +88,6 @@ def check(ways: dict[str, Callable[[], Tensor]]) -> Tensor:
     return targets
 
 
-def timed(ways: dict[str, Callable[[], Tensor]], repetitions: int) -> dict[str, list[float]]:
-    """The seconds of each way, turn by turn; the order changes from turn to turn."""
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    names = list(ways)
-    for turn in range(repetitions):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            begun = time.perf_counter()
-            ways[name]()
-            seconds[name].append(time.perf_counter() - begun)
-    return seconds
-
-
 def compare(batch: int, repetitions: int) -> dict[str, dict]:
     """Both kinds of writing for so many sentences; what is found is printed."""
     found = {}
@@ -152,16 +137,8 @@ def main() -> None:
         print(f"{batch} at least {goal} times as fast as Marian: {all(r >= goal for r in reached)}")
     if told.look:
         return
-    machine = {
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "processor": platform.machine(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
     draw(found)
-    record = {"machine": machine, "beams": N_BEAMS, "repetitions": told.repetitions, "sentences": found}
+    record = {"machine": machine(), "beams": N_BEAMS, "repetitions": told.repetitions, "sentences": found}
     (HERE / "generation.json").write_text(json.dumps(record, indent=1) + "\n")
 
 
