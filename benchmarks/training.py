@@ -17,15 +17,14 @@ import itertools
 import json
 import os
 import statistics
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from measuring import machine, ratios, timed
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import MarianConfig, MarianMTModel
 
 from companion import figures
 from companion.data import corpus, translation_pairs
@@ -33,10 +32,14 @@ from solutions.embeddings import shift_right
 from solutions.tokens import Tokenizer, pad_batch, train_bpe
 from solutions.transformer import Example, Transformer, length_batches, sequence_loss, translation_loss
 
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "solutions")]
+
+from marian import marian  # noqa: E402
+from measuring import machine, ratios, timed  # noqa: E402
+
 D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH = 256, 4, 1024, 3, 128
 BATCH, TURN = 64, 512  # pairs in a usual batch, and in a turn of "as shipped"
-HERE = Path(__file__).parent
-
 Batch = tuple[Tensor, Tensor]
 
 
@@ -101,57 +104,6 @@ def copy_layer(ours: nn.Module, theirs: nn.Module) -> None:
     theirs.linear2.load_state_dict(ours.feed_forward.down.state_dict())
 
 
-def marian_of(ours: Transformer, begin_id: int, end_id: int) -> MarianMTModel:
-    """transformers' Marian of the same shape, with the weights of ours."""
-    config = MarianConfig(
-        vocab_size=len(ours.embed.embedding.weight),
-        d_model=D_MODEL,
-        encoder_layers=N_LAYERS,
-        decoder_layers=N_LAYERS,
-        encoder_attention_heads=N_HEADS,
-        decoder_attention_heads=N_HEADS,
-        encoder_ffn_dim=D_FF,
-        decoder_ffn_dim=D_FF,
-        max_position_embeddings=MAX_LENGTH,
-        activation_function="relu",
-        dropout=0.0,
-        scale_embedding=True,
-        pad_token_id=0,
-        eos_token_id=end_id,
-        bos_token_id=begin_id,
-        decoder_start_token_id=begin_id,
-        forced_eos_token_id=None,
-    )
-    theirs = MarianMTModel(config)
-    with torch.no_grad():
-        theirs.model.shared.weight.copy_(ours.embed.embedding.weight)
-        for stack in ("encoder", "decoder"):
-            its_stack = getattr(theirs.model, stack)
-            its_stack.embed_positions.weight.copy_(ours.embed.positions)
-            for layer, its in zip(getattr(ours, stack).layers, its_stack.layers, strict=True):
-                copy_to_marian(layer, its)
-    return theirs
-
-
-def copy_to_marian(ours: nn.Module, theirs: nn.Module) -> None:
-    """Give a layer of Marian's the weights of one of ours."""
-    pairs = [
-        (ours.self_norm, theirs.self_attn_layer_norm),
-        (ours.feed_norm, theirs.final_layer_norm),
-        (ours.feed_forward.up, theirs.fc1),
-        (ours.feed_forward.down, theirs.fc2),
-    ]
-    attentions = [(ours.self_attention, theirs.self_attn)]
-    if hasattr(ours, "cross_attention"):
-        attentions.append((ours.cross_attention, theirs.encoder_attn))
-        pairs.append((ours.cross_norm, theirs.encoder_attn_layer_norm))
-    for mine, its in attentions:
-        pairs += [(mine.query, its.q_proj), (mine.key, its.k_proj)]
-        pairs += [(mine.value, its.v_proj), (mine.output, its.out_proj)]
-    for mine, its in pairs:
-        its.load_state_dict(mine.state_dict())
-
-
 def usual_batches(examples: list[Example], generator: torch.Generator) -> Iterator[Batch]:
     """Random batches of as many pairs each, padded to the longest."""
     order = torch.randperm(len(examples), generator=generator).tolist()
@@ -165,7 +117,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[nn.Module, Loss]]:
     """Each model with its loss over all positions of a padded batch."""
-    usual, marian = Usual(ours), marian_of(ours, begin_id, end_id)
+    usual, marian = Usual(ours), marian(ours, begin_id, end_id)
 
     def of_logits(model: nn.Module) -> Loss:
         def loss(source_ids: Tensor, target_ids: Tensor) -> Tensor:
