@@ -40,6 +40,7 @@ from measuring import machine, ratios, timed  # noqa: E402
 
 D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH = 256, 4, 1024, 3, 128
 BATCH, TURN = 64, 512  # pairs in a usual batch, and in a turn of "as shipped"
+
 Batch = tuple[Tensor, Tensor]
 
 
@@ -117,7 +118,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[nn.Module, Loss]]:
     """Each model with its loss over all positions of a padded batch."""
-    usual, marian = Usual(ours), marian(ours, begin_id, end_id)
+    usual, theirs = Usual(ours), marian(ours, begin_id, end_id)
 
     def of_logits(model: nn.Module) -> Loss:
         def loss(source_ids: Tensor, target_ids: Tensor) -> Tensor:
@@ -128,7 +129,7 @@ def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[
 
     def of_marian(source_ids: Tensor, target_ids: Tensor) -> Tensor:
         input_ids = shift_right(target_ids, begin_id)
-        logits = marian(
+        logits = theirs(
             input_ids=source_ids,
             attention_mask=source_ids != 0,
             decoder_input_ids=input_ids,
@@ -140,7 +141,7 @@ def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[
     return {
         "ours": (ours, of_logits(ours)),
         "nn.Transformer": (usual, of_logits(usual)),
-        "Marian": (marian, of_marian),
+        "Marian": (theirs, of_marian),
     }
 
 
