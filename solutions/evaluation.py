@@ -186,11 +186,8 @@ def looks(
     source_ids: Int[Tensor, "batch source"],
     input_ids: Int[Tensor, "batch target"],
 ) -> tuple[list[Float[Tensor, "batch heads query key"]], ...]:
-    """The weights of all layers: encoder, decoder's past, decoder's memory.
-
-    `input_ids` are what the decoder reads, from the start symbol on. Hooks
-    note what goes into each attention; the weights are made from that.
-    """
+    """The weights of all layers, of the encoder, the past and the memory,
+    while the decoder reads `input_ids`, from the start symbol on."""
     attentions = (
         [layer.self_attention for layer in model.encoder.layers],
         [layer.self_attention for layer in model.decoder.layers],

@@ -26,7 +26,8 @@ ETC = ("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localti
 # What the parts of the course that a student's process sees are: its own code, and what chapters import.
 OURS = ("autograder/__init__.py", "autograder/sandbox", "autograder/exercises/namespace.py", "companion")
 LIBRARIES = (
-    "torch", "torch._dynamo", "torch.optim", "torch._subclasses.fake_tensor", "numpy", "jaxtyping",
+    "torch", "torch._dynamo", "torch.optim", "torch._subclasses.fake_tensor",
+    "torch._subclasses.schema_check_mode", "numpy", "jaxtyping",
     "matplotlib.pyplot", "matplotlib.backends.backend_svg", "IPython.display",
     "IPython.core.inputtransformer2", "companion.figures", "companion.explorers", "safetensors.torch",
 )  # fmt: skip
