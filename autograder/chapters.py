@@ -220,9 +220,8 @@ def _check_stub(path: Path, line: int, topic: str, node: ast.AST, source: str) -
     except (KeyError, FileNotFoundError):
         message = f"the exercise {node.name} has no solution in solutions/{topic}.py"
         raise ChapterError(path, line, message) from None
-    if (
-        not _signatures(node).items() <= _signatures(solution).items()
-    ):  # a solution may have methods of its own
+    # A solution may have methods of its own.
+    if not _signatures(node).items() <= _signatures(solution).items():
         raise ChapterError(path, line, f"the signature of {node.name} is not that of its solution")
     expected = f'{STUB_COMMENT}\n    raise NotImplementedError("write {node.name} here")'
     if isinstance(node, ast.FunctionDef) and expected not in source:

@@ -142,13 +142,12 @@ def _written_out(source: str, names: dict, known: set[str], above: dict[str, str
 def _class_source(name: str, code: str, implementation: type) -> str:
     """A class under this name; where it only changes methods of another one, that one with its methods.
 
-    Where it calls a method that it changes, that one stands above it, under another name.
+    Where it calls what it changes, or descends from several, these stand above it under other names.
     """
     changed = _without_decorators(code)
     base = implementation.__base__
     line = [c for c in implementation.__mro__ if c.__module__.startswith(("autograder.", "solutions."))]
-    of_another = len(line) == 2 and base.__name__ != name
-    if len(line) > 2 or of_another or (len(line) == 2 and CALLS_THE_CHANGED.search(changed)):
+    if len(line) > 1 and (len(line) > 2 or base.__name__ != name or CALLS_THE_CHANGED.search(changed)):
         return "\n\n\n".join(_one_above_the_other(name, line[::-1]))
     if base.__name__ == name:
         lines = textwrap.dedent(inspect.getsource(base)).splitlines()

@@ -186,8 +186,7 @@ def looks(
     source_ids: Int[Tensor, "batch source"],
     input_ids: Int[Tensor, "batch target"],
 ) -> tuple[list[Float[Tensor, "batch heads query key"]], ...]:
-    """The weights of all layers, of the encoder, the past and the memory,
-    while the decoder reads `input_ids`, from the start symbol on."""
+    """Weights of encoder, past and memory, each a list over the layers."""
     attentions = (
         [layer.self_attention for layer in model.encoder.layers],
         [layer.self_attention for layer in model.decoder.layers],
