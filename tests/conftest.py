@@ -21,9 +21,12 @@ QUIET = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A headless Chromium, started once (Playwright's synchronous interface)."""
+    """A headless Chromium, a fresh one for each file of tests (Playwright's synchronous interface).
+
+    While it is open, an event loop counts as running in this process: no other tests should live with that.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
     executable = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if executable is None:

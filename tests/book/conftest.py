@@ -47,7 +47,7 @@ def site(book):
     server.shutdown()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def windows(browser):
     """Two windows, of readers who like their pages light (False) and dark (True)."""
     windows = {dark: browser.new_context(color_scheme="dark" if dark else "light") for dark in (False, True)}
