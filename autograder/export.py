@@ -20,7 +20,7 @@ from autograder.errors import CourseError
 from autograder.exercises import exercises_of
 from autograder.feedback import marked, points
 from autograder.intake.submission import shown
-from autograder.results import Result, results
+from autograder.results import Result, settled_results
 from autograder.store import write_whole
 
 KINDS = ("csv", "canvas", "moodle")
@@ -56,14 +56,14 @@ def export(
     `roster` is the gradebook that Canvas exported, or Moodle's gradebook or offline grading worksheet, which
     is the better one: it knows the assignment, takes feedback along and skips empty cells. What identifies
     people in it stays as it is. `column` is the title of the assignment's column, where that is not called
-    like the topic. Raises CourseError for an unknown kind, and for a roster that cannot be read or that
-    gives the assignment another number of points.
+    like the topic. Raises CourseError for an unknown kind, where grading has not begun, and for a roster that
+    cannot be read or that gives the assignment another number of points.
     """
     if kind not in KINDS:
         raise CourseError(f"there is no export called {kind}: choose csv, canvas or moodle")
     if kind == "csv" and roster:
         raise CourseError("a roster comes from Canvas or Moodle: say which, with --to canvas or --to moodle")
-    found = results(course, topic)
+    found = settled_results(course, topic)
     unmatched: list[str] = []
     if kind == "csv":
         table = as_table(found, topic)

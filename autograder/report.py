@@ -7,12 +7,11 @@ from statistics import StatisticsError, correlation, mean, median
 
 from autograder import report_plots
 from autograder.course import Course
-from autograder.errors import CourseError
 from autograder.exercises import exercises_of
 from autograder.feedback import marked, points
 from autograder.intake.submission import shown
 from autograder.report_plots import Plot
-from autograder.results import STATES, Result, results
+from autograder.results import Result, settled_results
 from autograder.store import write_whole
 
 STYLE = """
@@ -52,11 +51,9 @@ FEW = 30  # students below which a correlation says little
 def write_report(course: Course, topic: str) -> Path:
     """Write `report/TOPIC.html` and its plots as a picture, `report/TOPIC.png`; return the page's path.
 
-    Raises CourseError where nobody has been graded.
+    Raises CourseError where grading has not begun.
     """
-    found = results(course, topic)
-    if not any(result.state in STATES for result in found):
-        raise CourseError(f"nobody has been graded for {topic} yet: run `autograder grade {topic}` first")
+    found = settled_results(course, topic)
     page = course.path / "report" / f"{topic}.html"
     write_whole(page, as_html(found, topic).encode())
     if plots := _plots(found, topic):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from nbgrader.api import Gradebook, MissingEntry
 
 from autograder.course import Course
+from autograder.errors import CourseError
 from autograder.feedback import Feedback, read_notebook
 from autograder.grading import POINTLESS, record_of
 
@@ -45,6 +46,14 @@ def results(course: Course, topic: str) -> list[Result]:
     with course.gradebook() as gradebook:
         asked = asked_in(gradebook, notebook, topic)
         return [_result(course, gradebook, asked, topic, student) for student in course.students(topic)]
+
+
+def settled_results(course: Course, topic: str) -> list[Result]:
+    """The same, for who needs some: CourseError where grading has not begun."""
+    found = results(course, topic)
+    if all(result.state == WAITING for result in found):
+        raise CourseError(f"nobody has been graded for {topic} yet: run `autograder grade {topic}` first")
+    return found
 
 
 def asked_in(gradebook: Gradebook, notebook: str, assignment: str) -> dict[str, str]:

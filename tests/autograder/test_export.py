@@ -59,7 +59,7 @@ def released(tmp_path_factory):
 @pytest.fixture
 def course(released, monkeypatch):
     """A course whose results are the class above."""
-    monkeypatch.setattr(module, "results", lambda course, topic: CLASS)
+    monkeypatch.setattr(module, "settled_results", lambda course, topic: CLASS)
     return released
 
 

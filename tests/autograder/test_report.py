@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import partial
 from statistics import mean
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from autograder.course import Course
 from autograder.errors import CourseError
 from autograder.exercises import exercises_of
+from autograder.export import export
 from autograder.feedback import Feedback
 from autograder.report import as_html, discriminations, mistakes_made, shares, write_report
 from autograder.results import Result
@@ -180,8 +182,9 @@ def test_nobody_graded_is_one_sentence(tmp_path):
     course = Course.made(tmp_path / "course")
     course.release(TOPIC)
     course.folder("submitted", "ada", TOPIC).mkdir(parents=True)
-    with pytest.raises(CourseError, match="autograder grade masks"):
-        write_report(course, TOPIC)
+    for write in (write_report, partial(export, kind="csv")):
+        with pytest.raises(CourseError, match="autograder grade masks"):
+            write(course, TOPIC)
 
 
 def test_page_fits_any_screen_and_asks_nobody(browser, tmp_path):
