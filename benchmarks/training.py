@@ -24,7 +24,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from companion import figures
 from companion.data import corpus, translation_pairs
@@ -37,72 +36,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "tests" / "solutions")]
 
 from marian import marian  # noqa: E402
 from measuring import machine, ratios, timed  # noqa: E402
+from usual import Usual, copy_weights  # noqa: E402
 
-D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH = 256, 4, 1024, 3, 128
+SIZES = D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH = 256, 4, 1024, 3, 128
 BATCH, TURN = 64, 512  # pairs in a usual batch, and in a turn of "as shipped"
 
 Batch = tuple[Tensor, Tensor]
-
-
-class Usual(nn.Module):
-    """`nn.Transformer` as tutorials use it, with the same table for both texts and for the head."""
-
-    def __init__(self, ours: Transformer):
-        super().__init__()
-        table = ours.embed.embedding.weight
-        self.embedding = nn.Embedding(*table.shape)
-        self.register_buffer("positions", ours.embed.positions)
-        layer = dict(d_model=D_MODEL, nhead=N_HEADS, dim_feedforward=D_FF, batch_first=True, dropout=0.0)
-        self.transformer = nn.Transformer(
-            D_MODEL,
-            custom_encoder=nn.TransformerEncoder(
-                nn.TransformerEncoderLayer(**layer), N_LAYERS, enable_nested_tensor=False
-            ),
-            custom_decoder=nn.TransformerDecoder(nn.TransformerDecoderLayer(**layer), N_LAYERS),
-            batch_first=True,
-        )
-        with torch.no_grad():
-            self.embedding.weight.copy_(table)
-            for stack in ("encoder", "decoder"):
-                mine, theirs = getattr(ours, stack), getattr(self.transformer, stack)
-                for layer, its in zip(mine.layers, theirs.layers, strict=True):
-                    copy_layer(layer, its)
-
-    def embed(self, ids: Tensor) -> Tensor:
-        return self.embedding(ids) * D_MODEL**0.5 + self.positions[: ids.shape[1]]
-
-    def forward(self, source_ids: Tensor, input_ids: Tensor) -> Tensor:
-        future = nn.Transformer.generate_square_subsequent_mask(input_ids.shape[1], dtype=torch.bool)
-        states = self.transformer(
-            self.embed(source_ids),
-            self.embed(input_ids),
-            tgt_mask=future,
-            src_key_padding_mask=source_ids == 0,
-            tgt_key_padding_mask=input_ids == 0,
-            memory_key_padding_mask=source_ids == 0,
-            tgt_is_causal=True,
-        )
-        return F.linear(states, self.embedding.weight)
-
-
-def copy_layer(ours: nn.Module, theirs: nn.Module) -> None:
-    """Give a layer of torch's the weights of one of ours."""
-    norms = [theirs.norm1, theirs.norm2]
-    attentions = [(ours.self_attention, theirs.self_attn)]
-    own_norms = [ours.self_norm, ours.feed_norm]
-    if hasattr(ours, "cross_attention"):
-        attentions.append((ours.cross_attention, theirs.multihead_attn))
-        norms.append(theirs.norm3)
-        own_norms.insert(1, ours.cross_norm)
-    for mine, its in attentions:
-        three = (mine.query, mine.key, mine.value)
-        its.in_proj_weight.copy_(torch.cat([layer.weight for layer in three]))
-        its.in_proj_bias.copy_(torch.cat([layer.bias for layer in three]))
-        its.out_proj.load_state_dict(mine.output.state_dict())
-    for mine, its in zip(own_norms, norms, strict=True):
-        its.load_state_dict(mine.state_dict())
-    theirs.linear1.load_state_dict(ours.feed_forward.up.state_dict())
-    theirs.linear2.load_state_dict(ours.feed_forward.down.state_dict())
 
 
 def usual_batches(examples: list[Example], generator: torch.Generator) -> Iterator[Batch]:
@@ -118,7 +57,9 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def losses_of(ours: Transformer, begin_id: int, end_id: int) -> dict[str, tuple[nn.Module, Loss]]:
     """Each model with its loss over all positions of a padded batch."""
-    usual, theirs = Usual(ours), marian(ours, begin_id, end_id)
+    usual = Usual(len(ours.embed.embedding.weight), *SIZES, norm_first=False)
+    copy_weights(ours, usual)
+    theirs = marian(ours, begin_id, end_id)
 
     def of_logits(model: nn.Module) -> Loss:
         def loss(source_ids: Tensor, target_ids: Tensor) -> Tensor:
@@ -181,9 +122,7 @@ def measure(repetitions: int) -> dict[str, dict]:
     pairs = translation_pairs("hsk", "train")
     examples = [(tokenizer.encode(pair.chinese), [*tokenizer.encode(pair.english), end_id]) for pair in pairs]
     torch.manual_seed(0)
-    ours = Transformer(
-        len(tokenizer), D_MODEL, N_HEADS, D_FF, N_LAYERS, MAX_LENGTH, dropout=0.0, norm_first=False
-    )
+    ours = Transformer(len(tokenizer), *SIZES, norm_first=False)
     losses = losses_of(ours, begin_id, end_id)
     generator = torch.Generator().manual_seed(0)
     batches = [*usual_batches(examples, generator)][:-1]

@@ -20,7 +20,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -34,6 +34,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from sacrebleu.metrics import BLEU, CHRF
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -65,6 +66,7 @@ SHOWN = (
     "你今天想吃什么？",
     "请先保存文件。",
 )
+TESTED = 300  # test pairs of each kind, at most
 # On a CPU, the fused attention is slow in bfloat16 for texts as short as ours.
 ATTENTION = {
     "cpu": SDPBackend.MATH,
@@ -94,6 +96,7 @@ class Settings:
     label_smoothing: float = 0.1
     subword_dropout: float = 0.1
     hsk_copies: int = 4
+    word_copies: int = 0
     book_copies: int = 8
     book_epoch: int = 10
     n_tokens: int = 3000
@@ -114,6 +117,7 @@ EXPLAINED = {
     "label_smoothing": "share of the probability wanted everywhere",
     "subword_dropout": "share of the merges left out by chance",
     "hsk_copies": "how often an epoch has each sentence for learners",
+    "word_copies": "how often it has each of their words, and its meaning",
     "book_copies": "how often an epoch has the sentence of the book",
     "book_epoch": "the epoch in which that sentence joins the others",
     "n_tokens": "tokens of a batch, about",
@@ -198,9 +202,13 @@ def halves(device: torch.device) -> bool:
 class Training:
     """The model, its optimizer and its average, and the step they are at."""
 
+    build = staticmethod(model_of)
+
     def __init__(self, settings: Settings, folder: Path, device: torch.device):
         self.settings, self.folder, self.device = settings, folder, device
-        self.pairs = translation_pairs(settings.pairs, "train")
+        self.pairs = translation_pairs(
+            settings.pairs, "train", words=settings.word_copies > 0
+        )
         self.validation = {
             source: translation_pairs(source, "validation")
             for source in KINDS[settings.pairs]
@@ -208,8 +216,8 @@ class Training:
         self.tokenizer = Tokenizer(self._merges())
         self.sampler = SubwordSampler(self.tokenizer, settings.subword_dropout)
         torch.manual_seed(settings.seed)
-        self.model = model_of(settings, len(self.tokenizer)).to(device)
-        self.average = model_of(settings, len(self.tokenizer)).to(device)
+        self.model = self.build(settings, len(self.tokenizer)).to(device)
+        self.average = self.build(settings, len(self.tokenizer)).to(device)
         self.average.load_state_dict(self.model.state_dict())
         self.average.eval()
         self.optimizer = torch.optim.AdamW(
@@ -230,12 +238,14 @@ class Training:
         """The batches of an epoch, the same whenever they are asked for."""
         chance = random.Random(f"{self.settings.seed} {number}")
         generator = torch.Generator().manual_seed(chance.getrandbits(60))
+        often = {
+            "hsk": self.settings.hsk_copies,
+            "words": self.settings.word_copies,
+        }
         copies = [
             pair
             for pair in self.pairs
-            for _ in range(
-                self.settings.hsk_copies if pair.source == "hsk" else 1
-            )
+            for _ in range(often.get(pair.source, 1))
         ]
         if number + 1 >= self.settings.book_epoch:
             copies += self.settings.book_copies * BOOK
@@ -297,7 +307,31 @@ class Training:
             losses[source] = round(float(total) / tokens, 4)
         return {"validation": losses, "examples": self.translations(SHOWN)}
 
-    def translations(self, sentences: tuple[str, ...]) -> dict[str, str]:
+    def test(self, split: str = "test") -> dict[str, dict]:
+        """chrF and BLEU on held-out pairs of each kind, with greedy choices.
+
+        And the best, the middle and the worst translation by chrF, each with
+        its score, as it was wanted and as it was written.
+        """
+        chrf, bleu, found = CHRF(), BLEU(), {}
+        for source in KINDS[self.settings.pairs]:
+            pairs = translation_pairs(source, split)[:TESTED]
+            english = self.translations([pair.chinese for pair in pairs])
+            written = [english[pair.chinese] for pair in pairs]
+            wanted = [pair.english for pair in pairs]
+            ranked = sorted(
+                [round(chrf.sentence_score(ours, [text]).score, 1), text, ours]
+                for text, ours in zip(wanted, written, strict=True)
+            )
+            found[source] = {
+                "pairs": len(pairs),
+                "chrF": round(chrf.corpus_score(written, [wanted]).score, 1),
+                "BLEU": round(bleu.corpus_score(written, [wanted]).score, 1),
+                "examples": [ranked[-1], ranked[len(ranked) // 2], ranked[0]],
+            }
+        return found
+
+    def translations(self, sentences: Sequence[str]) -> dict[str, str]:
         """What the average makes of some sentences, greedily."""
         tokenizer = self.tokenizer
         source_ids = pad_batch([*map(tokenizer.encode, sentences)], 0)
@@ -482,6 +516,7 @@ def export(training: Training, folder: Path) -> None:
         },
         "parameters": sum(p.numel() for p in training.model.parameters()),
         "log": training.log,
+        "test": training.test(),
     }
     text = json.dumps(record, ensure_ascii=False, indent=1)
     (folder / LOG).write_text(f"{text}\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from companion.data.files import DataError
 from companion.data.gpt2 import gpt2_byte_symbols, gpt2_merges, gpt2_vocabulary
-from companion.data.hsk import hsk_pairs, hsk_records
+from companion.data.hsk import hsk_pairs, hsk_records, hsk_words
 from companion.data.pairs import CLEANING, Pair, split_pairs, without_duplicates
 from companion.data.translation import TranslationModel, translation_model
 
@@ -30,12 +30,14 @@ __all__ = [
 def translation_pairs(
     source: Literal["hsk", "technical", "all"] = "hsk",
     split: Literal["train", "validation", "test"] = "train",
+    words: bool = False,
 ) -> list[Pair]:
     """Clean sentence pairs in Chinese and English, of one source and one split of it.
 
     "hsk" are 4,268 short, graded sentences, shipped with the course; "technical" are sentences of manuals
     and interfaces, built once by `python -m companion.data.technical`; "all" are both. No sentence, of
     either language, is in two splits, so what is learnt from "all" can be tested on "hsk".
+    With `words`, the words of "hsk" follow the sentences, each with its first meaning in a dictionary.
 
     Raises DataError where the technical pairs have not been built, or a shipped file is damaged.
     """
@@ -45,7 +47,11 @@ def translation_pairs(
     splits = _splits(with_technical=source != "hsk")
     if split not in splits:
         raise ValueError(f"split is {split!r}: use one of {', '.join(splits)}")
-    return [pair for pair in splits[split] if (pair.source == "hsk") in wanted[source]]
+    return [
+        pair
+        for pair in splits[split]
+        if (words if pair.source == "words" else (pair.source == "hsk") in wanted[source])
+    ]
 
 
 def corpus(language: Literal["en", "zh", "both"]) -> str:
@@ -68,4 +74,4 @@ def _splits(with_technical: bool) -> dict[str, list[Pair]]:
         from companion.data.technical import technical_pairs
 
         pairs = without_duplicates([*pairs, *technical_pairs()])
-    return split_pairs(pairs)
+    return split_pairs([*pairs, *hsk_words()])  # words last: they move no sentence

@@ -16,6 +16,7 @@ import torch
 
 from companion import data
 from companion.data import files, packages, technical
+from companion.data.hsk import first_meaning
 from companion.data.pairs import SPLITS, Pair, clean, sentence_key, split_of, split_pairs
 
 HSK = {split: data.translation_pairs("hsk", split) for split in SPLITS}
@@ -54,6 +55,32 @@ def test_cleaning_step_by_step():
         ("without_duplicates", 4268),
     ]
     assert clean(data.hsk_records()) == pairs
+
+
+def test_words_have_their_first_meaning_and_no_held_out_sentence_among_them():
+    both = data.translation_pairs("hsk", "train", words=True)
+    assert both[: len(HSK["train"])] == HSK["train"]
+    words = both[len(HSK["train"]) :]
+    learnt = {pair.chinese: pair.english for pair in words}
+    assert learnt["研究所"] == "research institute" and learnt["持续"] == "to continue"
+    assert 4_000 < len(learnt) == len(words) < 5_215
+    assert not sentences(words) & sentences(HSK["validation"] + HSK["test"])
+
+
+@pytest.mark.parametrize(
+    ("meanings", "first"),
+    [
+        ("to ask (sb); to invite", "to ask"),
+        ("surname Zuo", ""),
+        ("Canada (abbr. for 加拿大[Jia1 na2 da4]); surname Jia", "Canada"),
+        ("(name of states and dynasties); surname Qi; even", "even"),
+        ("classifier for sticks; variant of 支[zhi1]", ""),
+        ("to see sb off (CL:次[ci4])", "to see sb off"),
+        ("used to", "used to"),
+    ],
+)
+def test_of_many_meanings_the_first(meanings, first):
+    assert first_meaning(meanings) == first
 
 
 def test_what_cleaning_drops_and_keeps():
