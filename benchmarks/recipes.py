@@ -30,8 +30,8 @@ from solutions.train_translation import MERGES, Settings, Training
 
 HERE = Path(__file__).parent
 RECORD = HERE / "recipes.json"
-STEPS = 2000
-BASE = Settings(d_model=128, d_ff=384, warmup=500, book_copies=0)
+STEPS = 1200
+BASE = Settings(d_model=128, d_ff=384, warmup=400, book_copies=0)
 
 
 class Consecutively(Training):

@@ -230,15 +230,17 @@ def length_batches(
     Source: Vaswani et al. 2017, section 5.1.
     """
     noise = torch.rand(len(examples), generator=generator).tolist()
-    lengths = [max(len(source), len(target)) for source, target in examples]
-    order = sorted(
-        range(len(examples)), key=lambda i: lengths[i] + 2 * noise[i]
-    )
-    batches, batch = [], []
-    for i in order:
-        if batch and (len(batch) + 1) * lengths[i] > n_tokens:
+
+    def lengths(i: int) -> tuple[float, float]:
+        source, target = examples[i]
+        return len(target), len(source) + 2 * noise[i]
+
+    batches, batch, longest = [], [], 0
+    for i in sorted(range(len(examples)), key=lengths):
+        longest = max(longest, *map(len, examples[i]))
+        if batch and (len(batch) + 1) * longest > n_tokens:
             batches.append(batch)
-            batch = []
+            batch, longest = [], max(map(len, examples[i]))
         batch.append(examples[i])
     batches.append(batch)
     for place in torch.randperm(len(batches), generator=generator).tolist():
