@@ -2,7 +2,9 @@
 
 // The arithmetic: bytes to symbols as in GPT-2, words as in GPT-2, and one merge after the other.
 
-const WORD = /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+// Python's \s is \p{White_Space}; JavaScript's differs from it by U+0085 and U+FEFF.
+const WORD =
+  /'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 function isPrintable(byte) {
   return (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
