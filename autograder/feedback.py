@@ -128,7 +128,7 @@ def as_html(feedback: Feedback, headline: bool = True) -> str:
     parts += [f'<div class="advice">{marked(said)}</div>' for said in feedback.sentences]
     if not (verdict.passed or verdict.blank or feedback.person):
         rows = [
-            f"<li>{_tick(f)} {html.escape(f.behaviour)} <em>({f.points} of {points(f.of)})</em></li>"
+            f"<li>{_tick(f)} {marked(f.behaviour)} <em>({f.points} of {points(f.of)})</em></li>"
             for f in verdict.findings
         ]
         parts.append(f'<div>A right answer</div>\n<ul class="behaviours">{"".join(rows)}</ul>')

@@ -12,7 +12,15 @@ expect = pytest.importorskip("playwright.sync_api", reason="Playwright is not in
 
 ENGLISH = "He is here. She is there. They are where the others were, and he's theirs. " * 3
 CHINESE = "我是老师。他是老师，她也是老师。你们都是学生吗？" * 3
-TEXTS = ["There he is!", "我们是老师。", "a\x85b\ufeffc", "  two  spaces\t\n", "it's 1984 – naïve 🙂", "", "</script><b>&amp;"]
+TEXTS = [
+    "There he is!",
+    "我们是老师。",
+    "a\x85b\ufeffc",
+    "  two  spaces\t\n",
+    "it's 1984 – naïve 🙂",
+    "",
+    "</script><b>&amp;",
+]
 
 
 @pytest.fixture(scope="module")
