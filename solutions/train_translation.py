@@ -333,17 +333,21 @@ class Training:
 
     def translations(self, sentences: Sequence[str]) -> dict[str, str]:
         """What the average makes of some sentences, greedily."""
-        tokenizer = self.tokenizer
-        source_ids = pad_batch([*map(tokenizer.encode, sentences)], 0)
-        written = translate(
-            self.average,
-            source_ids.to(self.device),
-            tokenizer.begin_id,
-            tokenizer.end_id,
-            max_length=60,
-        )
-        english = map(tokenizer.decode, written.tolist())
-        return dict(zip(sentences, english, strict=True))
+        tokenizer, found = self.tokenizer, {}
+        by_length = sorted(sentences, key=len)
+        for start in range(0, len(by_length), 50):
+            some = by_length[start : start + 50]
+            source_ids = pad_batch([*map(tokenizer.encode, some)], 0)
+            written = translate(
+                self.average,
+                source_ids.to(self.device),
+                tokenizer.begin_id,
+                tokenizer.end_id,
+                max_length=60,
+            )
+            english = map(tokenizer.decode, written.tolist())
+            found |= zip(some, english, strict=True)
+        return {sentence: found[sentence] for sentence in sentences}
 
     def save(self) -> None:
         """Write the whole state, wholly or not at all."""

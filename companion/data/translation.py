@@ -14,7 +14,7 @@ from companion.data.files import shipped
 
 WEIGHTS_SHA256 = "eb75381aa52882b138d566625a0462d8c9c8a86c803ad72b7a36fedde2f074c8"
 MERGES_SHA256 = "311100778988eee83aed9834900c67643d1611ed8127448edb5b1a0a6a564a09"
-LOG_SHA256 = "89d3451fd70f310041464d6e88ce2c242b4f73ece712ba4185fefbfe0967f18f"
+LOG_SHA256 = "db7f84cdbbbe044a3f52a23e7e07b5c981eb7592c8a8f6bea9da7108dcd5bed7"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import torch
+from sacrebleu.metrics import CHRF
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -119,7 +120,7 @@ def test_a_checkpoint_from_before_a_setting_existed_is_taken_with_its_default(wh
 @pytest.mark.parametrize("other", [{"d_model": 16}, {"seed": 1}, {"pairs": "all"}], ids=str)
 def test_other_settings_in_the_same_folder_are_refused_in_one_sentence(whole, other, capsys, monkeypatch):
     monkeypatch.setattr(
-        train_translation, "translation_pairs", lambda _, split: translation_pairs("hsk", split)
+        train_translation, "translation_pairs", lambda _, split, **words: translation_pairs("hsk", split)
     )
     before = state(whole)
     assert main(arguments(whole, Settings(**{**vars(TINY), **other}))) == 1
@@ -163,6 +164,23 @@ def test_the_log_says_how_it_was_made_and_how_it_went(whole):
         assert entry["validation"].keys() == {"hsk"}
         assert entry["examples"].keys() == set(train_translation.SHOWN)
     assert record["log"][1]["loss"] < record["log"][0]["loss"]
+    tested = record["test"]["hsk"]
+    assert tested["pairs"] == len(translation_pairs("hsk", "test"))
+    assert tested["examples"] == sorted(tested["examples"], reverse=True)
+    for score, wanted, written in tested["examples"]:
+        assert CHRF().sentence_score(written, [wanted]).score == pytest.approx(score, abs=0.05)
+
+
+def test_words_join_the_sentences_where_they_are_wanted(tmp_path):
+    folder = tmp_path / "words"
+    folder.mkdir()
+    (folder / "merges.txt").write_text("t h\n")
+    tiny = Settings(**{**vars(TINY), "n_merges": 1, "word_copies": 2})
+    training = train_translation.Training(tiny, folder, torch.device("cpu"))
+    words = translation_pairs("hsk", "train", words=True)
+    sentences = [pair for pair in words if pair.source == "hsk"]
+    copies = len(sentences) * tiny.hsk_copies + 2 * (len(words) - len(sentences))
+    assert sum(len(source) for source, _ in training.epoch(0)) == copies
 
 
 def test_the_help_explains_every_setting(capsys):
