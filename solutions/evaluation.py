@@ -24,8 +24,8 @@ def perplexity(
 ) -> Float[Tensor, ""]:
     """Among how many tokens, all as likely, the model is in doubt.
 
-    The exponential of the mean cross-entropy, in nats, over all tokens that
-    are no padding, in float32 whatever the type of the logits.
+    The exponential of the mean cross-entropy, in nats, over all tokens
+    that are no padding, in float32 whatever the type of the logits.
     Source: Jelinek et al. 1977.
     """
     return sequence_loss(logits.float(), target_ids, pad_id).exp()
@@ -73,13 +73,14 @@ def bleu(
 ) -> float:
     """Corpus BLEU: the geometric mean of four precisions, times brevity.
 
-    Matches, totals and lengths are summed over the corpus first. Of several
-    references the one closest in length counts, the shorter on a tie. Where
-    n-grams of an order exist and none is matched, half a match is taken, and
-    a quarter at the next such order; without any match at all, or without
-    4-grams, the score is 0. ValueError where the numbers of hypotheses and
-    references differ.
-    Source: Papineni et al. 2002; smoothing: Chen and Cherry 2014, method 3.
+    Matches, totals and lengths are summed over the corpus first. Of
+    several references the one closest in length counts, the shorter on a
+    tie. Where n-grams of an order exist and none is matched, half a match
+    is taken, and a quarter at the next such order; without any match at
+    all, or without 4-grams, the score is 0. ValueError where the numbers
+    of hypotheses and references differ.
+    Source: Papineni et al. 2002; smoothing: Chen and Cherry 2014,
+    method 3.
     """
     matched, total, length, wanted = [0] * 4, [0] * 4, 0, 0
     for text, rights in zip(hypotheses, references, strict=True):
@@ -145,10 +146,10 @@ def chrf(
 
     White space is left out. Matches and numbers of n-grams are summed over
     the corpus; of several references the one with the best score for its
-    sentence counts, and where it has no n-grams of an order, those of the
-    hypothesis do not count either. Precision and recall are averaged over
-    the orders of which both sides have n-grams. ValueError where the numbers
-    of hypotheses and references differ.
+    sentence counts, the first of equals, and where it has no n-grams of an
+    order, those of the hypothesis do not count either. Precision and recall
+    are averaged over the orders of which both sides have n-grams.
+    ValueError where the numbers of hypotheses and references differ.
     Source: Popović 2015, with beta = 2 of Popović 2016.
     """
 
@@ -214,11 +215,11 @@ def looks(
 def attention_rollout(
     weights: Sequence[Float[Tensor, "batch heads length length"]],
 ) -> Float[Tensor, "batch length length"]:
-    """How much of each token is in each state after all layers, by weights.
+    """How much of each token is in each state after all layers.
 
-    `weights` are those of the layers of self-attention, the first one first.
-    In each, heads are averaged, half of what a token has is its own, past
-    the attention, and rows are divided by their sums; the layers are
+    `weights` are those of the layers of self-attention, the first one
+    first. In each, heads are averaged, half of what a token has is its own,
+    past the attention, and rows are divided by their sums; the layers are
     multiplied, the last one leftmost.
     Source: Abnar and Zuidema 2020, section 3.
     """
