@@ -1,6 +1,7 @@
 """What the scores of chapter 09 must do, and how they go wrong."""
 
 import math
+import re
 from collections import Counter
 from difflib import SequenceMatcher
 from itertools import pairwise, zip_longest
@@ -49,8 +50,8 @@ class Perplexity(Exercise):
     @behaviour("is the exponential of the mean cross-entropy, in nats", points=3)
     def value(ask, draw):
         ask.same(torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.5, -1.0]]), torch.tensor([1, 2]), 0)
-        ask.same(torch.zeros(2, 3, 5), torch.tensor([[1, 2, 3], [4, 3, 1]]), 0)
-        ask.same(draw.scores(2, 4, 7), torch.tensor([[1, 2, 6, 4], [3, 3, 5, 1]]), 0)
+        ask.same(torch.tensor([[100.0, 101.0, 99.0]]), torch.tensor([1]), 0)
+        ask.same(draw.scores(4, 2, 7).transpose(0, 1), torch.tensor([[1, 2, 6, 4], [3, 3, 5, 1]]), 0)
         ask.same(draw.scores(2, 3, 2, 5), torch.tensor([[[1, 2], [4, 4], [3, 1]]] * 2), 0)
 
     @behaviour("leaves the padding out, whatever its number", points=2)
@@ -154,6 +155,16 @@ class Perplexity(Exercise):
         ).exp()
 
     @mistake(
+        "You take the exponential of the logits themselves: above 88 it is infinite in float32. "
+        "`log_softmax` and `logsumexp` subtract the largest logit first.",
+        breaks=value,
+    )
+    def overflowing(logits, target_ids, pad_id):
+        powers = logits.float().exp()
+        chances = (powers / powers.sum(dim=-1, keepdim=True)).gather(-1, target_ids[..., None])[..., 0]
+        return (-chances[target_ids != pad_id].log().mean()).exp()
+
+    @mistake(
         "You return a Python number: a tensor without axes is wanted. Leave out `item()`, and use `.exp()` "
         "rather than `math.exp`.",
         breaks=value,
@@ -242,6 +253,7 @@ class NgramPrecision(Exercise):
         ask.same(["a", "b", "c", "d"], [["b", "c", "d", "a"]], 1)
         ask.same(["b", "a"], [["a", "b"]], 2)
         ask.same(["a", "bc", "d"], [["ab", "c", "d"]], 2)
+        ask.same(["a b", "c"], [["a", "b c"]], 2)
         ask.same(["The", "cat"], [["the", "cat"]], 1)
         ask.same(["a", "b", "c", "d", "e"], [["x", "b", "c", "d", "e"]], 4)
         ask.same(["a", "b", "c", "d"], [["d", "c", "b", "a", "b", "c"]], 3)
@@ -395,6 +407,17 @@ class NgramPrecision(Exercise):
         return (found & most).total(), found.total()
 
     @mistake(
+        "You join words with a space: a token may hold one, and 'a b', 'c' becomes the same as 'a', 'b c'. "
+        "Use tuples.",
+        breaks=counts,
+    )
+    def joined_by_spaces(hypothesis, references, n):
+        found, most = _mapped(hypothesis, n, " ".join), Counter()
+        for right in references:
+            most |= _mapped(right, n, " ".join)
+        return (found & most).total(), found.total()
+
+    @mistake(
         "You divide: the two numbers are wanted, matches and total, since a corpus adds them up first.",
         breaks=counts,
     )
@@ -521,6 +544,7 @@ class Bleu(Exercise):
     name = "bleu"
     solutions = solutions.evaluation
     builds_on = ("ngram_precision",)
+    forbidden = ("sacrebleu",)
 
     @behaviour("is the geometric mean of the four clipped precisions, from 0 to 100", points=3)
     def precision(ask, draw):
@@ -549,7 +573,7 @@ class Bleu(Exercise):
     @behaviour("adds up matches, totals and lengths over the corpus, and divides once", points=3)
     def corpus(ask, draw):
         ask.same(["a b c d", "a b c d e f x y"], [["a b c d"], ["a b c d e f g h"]])
-        ask.same(["a b c d e", "f g h i"], [["a b c d"], ["f g h i j k l m"]])
+        ask.same(["a b c d e", "f x h i"], [["a b c d"], ["f g h i j k l m"]])
         texts = [_text(draw, 6, 12) for _ in range(4)]
         ask.same([_close(draw, text) for text in texts], [[text] for text in texts])
 
@@ -757,6 +781,28 @@ class Bleu(Exercise):
         )
 
     @mistake(
+        "You take half matches sentence by sentence, and they get into the sums. Add up first: only an order "
+        "that matches nowhere in the corpus takes half a match.",
+        breaks=corpus,
+    )
+    def smoothed_by_sentence(hypotheses, references):
+        share = 1.0
+
+        def count(words, rights, n):
+            nonlocal share
+            hits, places = _clipped(words, rights, n)
+            share = 1.0 if n == 1 else share
+            if places and not hits:
+                share /= 2
+                hits = share
+            return hits, places
+
+        def precisions(matched, total):
+            return _halving(matched, total) if matched[0] >= 1 else None
+
+        return _bleu(hypotheses, references, count=count, precisions=precisions)
+
+    @mistake(
         "You take the whole corpus for one text: n-grams then reach from one sentence into the next.",
         breaks=corpus,
     )
@@ -921,6 +967,7 @@ def _rouge_l(
 class RougeL(Exercise):
     name = "rouge_l"
     solutions = solutions.evaluation
+    forbidden = ("rouge_score",)
 
     @behaviour("measures the longest common subsequence, with gaps and in order", points=4)
     def subsequence(ask, draw):
@@ -947,7 +994,7 @@ class RougeL(Exercise):
     @behaviour("compares the tokens of `rouge_tokens`", points=1)
     def tokens(ask, draw):
         ask.same(["The cat sat."], [["the cat, sat"]])
-        ask.same(["I'm 30 years-old"], [["I m 30 Years old!"]])
+        ask.same(["I'm 30 years-old, naïve"], [["I m 30 Years old: na ve!"]])
 
     @behaviour("takes the best score of several references", points=2)
     def several(ask, draw):
@@ -1151,6 +1198,14 @@ class RougeL(Exercise):
         return _rouge_l(hypotheses, references, tokens=bleu_tokens)
 
     @mistake(
+        "You take all letters for parts of words, as `\\w` does: to ROUGE only a to z and digits are, and "
+        "'ï' divides a word in two. Use `rouge_tokens`.",
+        breaks=tokens,
+    )
+    def all_letters(hypotheses, references):
+        return _rouge_l(hypotheses, references, tokens=lambda text: re.findall(r"\w+", text.lower()))
+
+    @mistake(
         "Only the first reference is read: the best of them counts.",
         breaks=several,
     )
@@ -1297,6 +1352,7 @@ def _chrf(
 class Chrf(Exercise):
     name = "chrf"
     solutions = solutions.evaluation
+    forbidden = ("sacrebleu",)
 
     @behaviour("averages precision and recall over n from 1 to 6, and matches no n-gram too often", points=3)
     def orders(ask, draw):
