@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from difflib import SequenceMatcher
-from itertools import pairwise, zip_longest
+from itertools import combinations, pairwise, zip_longest
 
 import torch
 from torch.nn import functional as F
@@ -225,6 +225,14 @@ class Perplexity(Exercise):
         return F.cross_entropy(logits.flatten(0, -2), target_ids.flatten(), ignore_index=pad_id).exp()
 
     @mistake(
+        "You go over to float32 at the end, when the digits are lost already: `logits.float()` comes first.",
+        breaks=half,
+    )
+    def too_late(logits, target_ids, pad_id):
+        loss = F.cross_entropy(logits.flatten(0, -2), target_ids.flatten(), ignore_index=pad_id)
+        return loss.exp().float()
+
+    @mistake(
         "You write into the targets you were given: whoever called you still needs them. `masked_fill` "
         "without an underscore makes a new tensor.",
         breaks=neighbourly,
@@ -249,7 +257,7 @@ class NgramPrecision(Exercise):
 
     @behaviour("counts the n-grams that hypothesis and reference share, in their order", points=2)
     def counts(ask, draw):
-        ask.same(["a", "b", "c"], [["a", "b", "d"]], 2)
+        ask.same(["a", "b", "c", "d"], [["a", "b", "d"]], 2)
         ask.same(["a", "b", "c", "d"], [["b", "c", "d", "a"]], 1)
         ask.same(["b", "a"], [["a", "b"]], 2)
         ask.same(["a", "bc", "d"], [["ab", "c", "d"]], 2)
@@ -260,7 +268,7 @@ class NgramPrecision(Exercise):
 
     @behaviour("matches an n-gram at most as often as the reference has it", points=2)
     def clips(ask, draw):
-        ask.same(["the", "the", "the"], [["the", "cat"]], 1)
+        ask.same(["the", "the", "the"], [["the", "the", "cat"]], 1)
         ask.same(["a", "b", "a", "b", "a"], [["a", "b", "a"]], 2)
         ask.same(["the", "the", "cat"], [["the", "the", "the", "mat"]], 1)
         for n in (1, 2):
@@ -268,7 +276,7 @@ class NgramPrecision(Exercise):
 
     @behaviour("takes of several references the one that has an n-gram most often, not their sum", points=2)
     def several(ask, draw):
-        ask.same([*"aaaabb"], [[*"aaax"], [*"abqqqq"], [*"bbaayyyy"]], 1)
+        ask.same([*"aaaaabbb"], [[*"aaaax"], [*"bbbaay"], [*"bqq"]], 1)
         ask.same(["the", "the", "the"], [["the", "cat"], ["the", "the"]], 1)
         ask.same(["a", "b"], [["a", "x"], ["b", "y"]], 1)
         ask.same(["a", "a", "b", "b"], [["a", "b", "b", "c"], ["a", "a", "a", "b", "d", "e"]], 1)
@@ -308,6 +316,16 @@ class NgramPrecision(Exercise):
         return len(found.keys() & known), found.total()
 
     @mistake(
+        "You make sets of both texts: matches and total then count different n-grams. Both count "
+        "repetitions: use Counters.",
+        breaks=clips,
+    )
+    def all_as_sets(hypothesis, references, n):
+        found = ngrams(hypothesis, n).keys()
+        known = set().union(*(ngrams(right, n) for right in references))
+        return len(found & known), len(found)
+
+    @mistake(
         "You add the references up: two that have an n-gram once each allow it once, not twice. Take the "
         "maximum: `|` of two Counters, not `+`.",
         breaks=several,
@@ -324,6 +342,14 @@ class NgramPrecision(Exercise):
     def first_reference(hypothesis, references, n):
         found = ngrams(hypothesis, n)
         return (found & ngrams(references[0], n)).total(), found.total()
+
+    @mistake(
+        "Only the last reference counts: each one takes the place of those before. Join them, `most |= ...`.",
+        breaks=several,
+    )
+    def last_reference(hypothesis, references, n):
+        found = ngrams(hypothesis, n)
+        return (found & ngrams(references[-1], n)).total(), found.total()
 
     @mistake(
         "You want an n-gram in all references at once: it is enough that one has it. Take the maximum over "
@@ -365,6 +391,16 @@ class NgramPrecision(Exercise):
         for right in references:
             most |= ngrams(right, n)
         return (ngrams(hypothesis, n) & most).total(), len(hypothesis)
+
+    @mistake(
+        "You take any n words in their order, with gaps: the words of an n-gram stand side by side.",
+        breaks=counts,
+    )
+    def with_gaps(hypothesis, references, n):
+        found, most = Counter(combinations(hypothesis, n)), Counter()
+        for right in references:
+            most |= Counter(combinations(right, n))
+        return (found & most).total(), found.total()
 
     @mistake(
         "The last n-gram is missing: `range(len(tokens) - n + 1)` reaches it.",
@@ -564,11 +600,14 @@ class Bleu(Exercise):
 
     @behaviour("of several references takes the length closest to its own, the shorter on a tie", points=2)
     def lengths(ask, draw):
-        ask.same(["a b c d e f g"], [["a b c d x", "a b c d e f g h", "x y z d e f g h i j k l"]])
+        ask.same(
+            ["a b c d e f g"],
+            [["x y z d e f g h i j", "a b c d x", "a b c d e f g h", "q r s t u v w x y z q r"]],
+        )
         ask.same(["a b c d e"], [["a b c d", "a b c d e f"]])
         ask.same(["a b c d e"], [["a b c d e f", "a b c d"]])
         ask.same(["a b c d e f"], [["a b c d e f g h", "a b c d e f g h i j k l"]])
-        ask.same(["x a b c d"], [["a b c d y z", "x a q q q q q q"]])
+        ask.same(["x a a b c d"], [["a b c d y z", "x a q q q q q q"]])
 
     @behaviour("adds up matches, totals and lengths over the corpus, and divides once", points=3)
     def corpus(ask, draw):
@@ -595,6 +634,7 @@ class Bleu(Exercise):
         ask.same(["a b c d e"], [["v w x y z"]])
         ask.same([""], [["a b c d"]])
         ask.same(["", "a b c d e"], [["a b"], ["a b c d e"]])
+        ask.same([], [])
 
     @behaviour("refuses lists of different lengths, and leaves what it was given as it was", points=1)
     def refusal(ask, draw):
@@ -690,6 +730,20 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, closest=lambda length, lengths: min(lengths))
 
     @mistake(
+        "The length that counts is that of the longest reference: it is that of the closest one.",
+        breaks=lengths,
+    )
+    def longest(hypotheses, references):
+        return _bleu(hypotheses, references, closest=lambda length, lengths: max(lengths))
+
+    @mistake(
+        "The length that counts is that of the first reference: it is that of the closest one.",
+        breaks=lengths,
+    )
+    def first_length(hypotheses, references):
+        return _bleu(hypotheses, references, closest=lambda length, lengths: lengths[0])
+
+    @mistake(
         "The length that counts is the average of the references': it is that of the closest one.",
         breaks=lengths,
     )
@@ -736,6 +790,18 @@ class Bleu(Exercise):
     def matches_of_the_closest(hypotheses, references):
         def count(words, rights, n):
             return _clipped(words, [min(rights, key=lambda right: abs(len(right) - len(words)))], n)
+
+        return _bleu(hypotheses, references, count=count)
+
+    @mistake(
+        "You add the references up: two that have a word once each allow it once, not twice. Take for each "
+        "n-gram the reference that has it most often.",
+        breaks=lengths,
+    )
+    def sum_of_references(hypotheses, references):
+        def count(words, rights, n):
+            found = ngrams(words, n)
+            return (found & sum((ngrams(right, n) for right in rights), Counter())).total(), found.total()
 
         return _bleu(hypotheses, references, count=count)
 
@@ -971,10 +1037,9 @@ class RougeL(Exercise):
 
     @behaviour("measures the longest common subsequence, with gaps and in order", points=4)
     def subsequence(ask, draw):
-        ask.same(["a b c"], [["a b c"]])
-        ask.same(["a x b y c"], [["a q b r c"]])
-        ask.same(["a a b c"], [["c b a a"]])
+        ask.same(["a b e x c y d"], [["a b e q c r d"]])
         ask.same(["a b c"], [["a a a"]])
+        ask.same(["a a b c"], [["c b a a"]])
         ask.same(["d a b c"], [["a b c d"]])
         ask.same(["x y z a b c d"], [["a p b q c r d x y z"]])
         ask.same(["b a c d e"], [["a b c e d"]])
@@ -993,19 +1058,18 @@ class RougeL(Exercise):
 
     @behaviour("compares the tokens of `rouge_tokens`", points=1)
     def tokens(ask, draw):
-        ask.same(["The cat sat."], [["the cat, sat"]])
+        ask.same(["The cat sat down."], [["the cats, sat down"]])
         ask.same(["I'm 30 years-old, naïve"], [["I m 30 Years old: na ve!"]])
 
     @behaviour("takes the best score of several references", points=2)
     def several(ask, draw):
-        ask.same(["a b c"], [["x y z", "a b c d"]])
-        ask.same(["a b c"], [["a b c d", "x y z"]])
+        ask.same(["a b c"], [["a x y", "x y z", "a b c d", "a b q r"]])
         ask.same(["a b c d"], [["a b", "a b c q r s t u v"]])
         ask.same([_text(draw, 6, 9)], [[_text(draw, 4, 12) for _ in range(3)]])
 
     @behaviour("is the mean over sentences, each counting the same", points=2)
     def mean(ask, draw):
-        ask.same(["a b c d e f", "x"], [["a b c d e f"], ["y"]])
+        ask.same(["a b c d e f", "x"], [["a b c d e f"], ["u v w y z q"]])
         ask.same(["a", "x b c d"], [["a"], ["y b z d q r"]])
         ask.same([_text(draw, 2, 9) for _ in range(3)], [[_text(draw, 2, 9)] for _ in range(3)])
 
@@ -1169,6 +1233,26 @@ class RougeL(Exercise):
         )
 
     @mistake(
+        "You divide by the length of the longer text: F1 divides twice the subsequence by the sum of both "
+        "lengths.",
+        breaks=f1,
+    )
+    def by_the_longer(hypotheses, references):
+        return _rouge_l(
+            hypotheses, references, measure=lambda common, found, right: common / max(1, found, right)
+        )  # fmt: skip
+
+    @mistake(
+        "You divide by the length of the shorter text: to say little, or far too much, then costs nothing. "
+        "F1 divides twice the subsequence by the sum of both lengths.",
+        breaks=f1,
+    )
+    def by_the_shorter(hypotheses, references):
+        return _rouge_l(
+            hypotheses, references, measure=lambda common, found, right: common / max(1, min(found, right))
+        )  # fmt: skip
+
+    @mistake(
         "F1 is only half: it is *twice* the product over the sum.",
         breaks=f1,
     )
@@ -1198,6 +1282,16 @@ class RougeL(Exercise):
         return _rouge_l(hypotheses, references, tokens=bleu_tokens)
 
     @mistake(
+        "You cut the ends of words off: that is ROUGE with stemming, and here it is without. 'cats' is "
+        "another word than 'cat'.",
+        breaks=tokens,
+    )
+    def stemmed(hypotheses, references):
+        return _rouge_l(
+            hypotheses, references, tokens=lambda text: [word.rstrip("s") for word in rouge_tokens(text)]
+        )
+
+    @mistake(
         "You take all letters for parts of words, as `\\w` does: to ROUGE only a to z and digits are, and "
         "'ï' divides a word in two. Use `rouge_tokens`.",
         breaks=tokens,
@@ -1211,6 +1305,20 @@ class RougeL(Exercise):
     )
     def first_reference(hypotheses, references):
         return _rouge_l(hypotheses, references, best=lambda scores: scores[0])
+
+    @mistake(
+        "The *worst* of the references counts: it is the best one.",
+        breaks=several,
+    )
+    def worst(hypotheses, references):
+        return _rouge_l(hypotheses, references, best=min)
+
+    @mistake(
+        "Only the last reference counts: each one takes the place of those before. Take the best.",
+        breaks=several,
+    )
+    def last_reference(hypotheses, references):
+        return _rouge_l(hypotheses, references, best=lambda scores: scores[-1])
 
     @mistake(
         "You average over the references: to be right once is to be right. Take the best.",
@@ -1390,7 +1498,10 @@ class Chrf(Exercise):
     @behaviour("takes of several references the one that scores best for its sentence", points=2)
     def several(ask, draw):
         ask.same(["abcdefgh"], [["abcdefxy", "qrstuvwx"]])
-        ask.same(["abcdefgh"], [["qrstuvwx", "abcdefxy"]])
+        ask.same(
+            ["abcdefgh", "ijklmnop"],
+            [["abcdefxyz", "qrstuvwx", "abcdxxxxxx"], ["qrstuvwxq", "ijklmnopq", "ijklxxxx"]],
+        )
         ask.same(["abcdefgh"], [["abcdxxxx", "xxxxefgh"]])
         ask.same([_solid(_text(draw, 6, 9))], [[_solid(_text(draw, 4, 12)) for _ in range(3)]])
 
@@ -1688,6 +1799,30 @@ class Chrf(Exercise):
         return _chrf(hypotheses, references, choose=min)
 
     @mistake(
+        "You choose the reference that is closest in length, as BLEU does: chrF takes the one that scores "
+        "best for the sentence.",
+        breaks=several,
+    )
+    def closest_in_length(hypotheses, references):
+        def choose(triples, key):
+            return min(triples, key=lambda counts: abs(counts[0][1] - counts[0][2]))
+
+        return _chrf(hypotheses, references, choose=choose)
+
+    @mistake(
+        "You choose one reference for the whole corpus: each sentence takes the one that scores best for "
+        "itself.",
+        breaks=several,
+    )
+    def one_for_all(hypotheses, references):
+        columns = zip_longest(*references)
+        kept = [[right or rights[-1] for right, rights in zip(c, references, strict=True)] for c in columns]
+        return max(
+            (_chrf(hypotheses, [[right] for right in column]) for column in kept),
+            default=_chrf(hypotheses, references),
+        )
+
+    @mistake(
         "You put the references together, as BLEU does: chrF takes one of them, the one that scores best "
         "for the sentence.",
         breaks=several,
@@ -1800,6 +1935,7 @@ class AttentionRollout(Exercise):
         weights = _layers(draw, 2, 2, 2, 4, 4)
         for layer in weights:
             layer[1, :, 2:] = 0
+            layer[0, 0, 1] = 0  # one head sees nothing there, the other one does
         ask.same(weights)
 
     @behaviour("takes the type and the device of the weights, and leaves them as they were", points=1)
@@ -1920,6 +2056,14 @@ class AttentionRollout(Exercise):
     )
     def halved_only(weights):
         return _rollout(weights, lambda layer: (layer.mean(dim=1) + _own(layer)) / 2)
+
+    @mistake(
+        "You divide each head by its own sum and average then: where one head sees nothing and another one "
+        "does, that is another share. Average the heads first.",
+        breaks=empty,
+    )
+    def each_head_divided(weights):
+        return _rollout(weights, lambda layer: _halved(layer).mean(dim=1))
 
     @mistake(
         "You divide the weights by their sums before the identity is added: a row of zeros becomes NaN. Add "
