@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from difflib import SequenceMatcher
-from itertools import combinations, pairwise, zip_longest
+from itertools import pairwise, zip_longest
 
 import torch
 from torch.nn import functional as F
@@ -344,14 +344,6 @@ class NgramPrecision(Exercise):
         return (found & ngrams(references[0], n)).total(), found.total()
 
     @mistake(
-        "Only the last reference counts: each one takes the place of those before. Join them, `most |= ...`.",
-        breaks=several,
-    )
-    def last_reference(hypothesis, references, n):
-        found = ngrams(hypothesis, n)
-        return (found & ngrams(references[-1], n)).total(), found.total()
-
-    @mistake(
         "You want an n-gram in all references at once: it is enough that one has it. Take the maximum over "
         "them, `|`, not the minimum, `&`.",
         breaks=several,
@@ -393,16 +385,6 @@ class NgramPrecision(Exercise):
         return (ngrams(hypothesis, n) & most).total(), len(hypothesis)
 
     @mistake(
-        "You take any n words in their order, with gaps: the words of an n-gram stand side by side.",
-        breaks=counts,
-    )
-    def with_gaps(hypothesis, references, n):
-        found, most = Counter(combinations(hypothesis, n)), Counter()
-        for right in references:
-            most |= Counter(combinations(right, n))
-        return (found & most).total(), found.total()
-
-    @mistake(
         "The last n-gram is missing: `range(len(tokens) - n + 1)` reaches it.",
         breaks=counts,
     )
@@ -440,17 +422,6 @@ class NgramPrecision(Exercise):
         found, most = _mapped(hypothesis, n, "".join), Counter()
         for right in references:
             most |= _mapped(right, n, "".join)
-        return (found & most).total(), found.total()
-
-    @mistake(
-        "You join words with a space: a token may hold one, and 'a b', 'c' becomes the same as 'a', 'b c'. "
-        "Use tuples.",
-        breaks=counts,
-    )
-    def joined_by_spaces(hypothesis, references, n):
-        found, most = _mapped(hypothesis, n, " ".join), Counter()
-        for right in references:
-            most |= _mapped(right, n, " ".join)
         return (found & most).total(), found.total()
 
     @mistake(
@@ -728,13 +699,6 @@ class Bleu(Exercise):
     )
     def shortest(hypotheses, references):
         return _bleu(hypotheses, references, closest=lambda length, lengths: min(lengths))
-
-    @mistake(
-        "The length that counts is that of the longest reference: it is that of the closest one.",
-        breaks=lengths,
-    )
-    def longest(hypotheses, references):
-        return _bleu(hypotheses, references, closest=lambda length, lengths: max(lengths))
 
     @mistake(
         "The length that counts is that of the first reference: it is that of the closest one.",
@@ -1281,16 +1245,6 @@ class RougeL(Exercise):
         return _rouge_l(hypotheses, references, tokens=bleu_tokens)
 
     @mistake(
-        "You cut the ends of words off: that is ROUGE with stemming, and here it is without. 'cats' is "
-        "another word than 'cat'.",
-        breaks=tokens,
-    )
-    def stemmed(hypotheses, references):
-        return _rouge_l(
-            hypotheses, references, tokens=lambda text: [word.rstrip("s") for word in rouge_tokens(text)]
-        )
-
-    @mistake(
         "You take all letters for parts of words, as `\\w` does: to ROUGE only a to z and digits are, and "
         "'ï' divides a word in two. Use `rouge_tokens`.",
         breaks=tokens,
@@ -1311,13 +1265,6 @@ class RougeL(Exercise):
     )
     def worst(hypotheses, references):
         return _rouge_l(hypotheses, references, best=min)
-
-    @mistake(
-        "Only the last reference counts: each one takes the place of those before. Take the best.",
-        breaks=several,
-    )
-    def last_reference(hypotheses, references):
-        return _rouge_l(hypotheses, references, best=lambda scores: scores[-1])
 
     @mistake(
         "You average over the references: to be right once is to be right. Take the best.",
