@@ -25,7 +25,8 @@ def perplexity(
     """Among how many tokens, all as likely, the model is in doubt.
 
     The exponential of the mean cross-entropy, in nats, over all tokens
-    that are no padding, in float32 whatever the type of the logits.
+    that are no padding, in float32 whatever the type of the logits, and
+    on their device.
     Source: Jelinek et al. 1977.
     """
     return sequence_loss(logits.float(), target_ids, pad_id).exp()
@@ -220,7 +221,8 @@ def attention_rollout(
     `weights` are those of the layers of self-attention, the first one
     first. In each, heads are averaged, half of what a token has is its own,
     past the attention, and rows are divided by their sums; the layers are
-    multiplied, the last one leftmost.
+    multiplied, the last one leftmost. Type and device are those of the
+    weights.
     Source: Abnar and Zuidema 2020, section 3.
     """
     mixed = None

@@ -164,7 +164,7 @@ class Bleu:
                 found = ngrams(words, n)
                 row += [sum((found & most).values()), sum(found.values())]
             rows.append(row)
-        length, wanted, *counts = map(sum, zip(*rows, strict=True))
+        length, wanted, *counts = map(sum, zip([0] * 10, *rows, strict=True))
         precisions, half = [], 1
         for hits, total in zip(counts[::2], counts[1::2], strict=True):
             if total == 0:

@@ -1,6 +1,7 @@
 """What the scores of chapter 09 must do, and how they go wrong."""
 
 import math
+import re
 from collections import Counter
 from difflib import SequenceMatcher
 from itertools import pairwise, zip_longest
@@ -49,8 +50,8 @@ class Perplexity(Exercise):
     @behaviour("is the exponential of the mean cross-entropy, in nats", points=3)
     def value(ask, draw):
         ask.same(torch.tensor([[0.0, 1.0, 2.0], [1.0, 0.5, -1.0]]), torch.tensor([1, 2]), 0)
-        ask.same(torch.zeros(2, 3, 5), torch.tensor([[1, 2, 3], [4, 3, 1]]), 0)
-        ask.same(draw.scores(2, 4, 7), torch.tensor([[1, 2, 6, 4], [3, 3, 5, 1]]), 0)
+        ask.same(torch.tensor([[100.0, 101.0, 99.0]]), torch.tensor([1]), 0)
+        ask.same(draw.scores(4, 2, 7).transpose(0, 1), torch.tensor([[1, 2, 6, 4], [3, 3, 5, 1]]), 0)
         ask.same(draw.scores(2, 3, 2, 5), torch.tensor([[[1, 2], [4, 4], [3, 1]]] * 2), 0)
 
     @behaviour("leaves the padding out, whatever its number", points=2)
@@ -154,6 +155,16 @@ class Perplexity(Exercise):
         ).exp()
 
     @mistake(
+        "You take the exponential of the logits themselves: above 88 it is infinite in float32. "
+        "`log_softmax` and `logsumexp` subtract the largest logit first.",
+        breaks=value,
+    )
+    def overflowing(logits, target_ids, pad_id):
+        powers = logits.float().exp()
+        chances = (powers / powers.sum(dim=-1, keepdim=True)).gather(-1, target_ids[..., None])[..., 0]
+        return (-chances[target_ids != pad_id].log().mean()).exp()
+
+    @mistake(
         "You return a Python number: a tensor without axes is wanted. Leave out `item()`, and use `.exp()` "
         "rather than `math.exp`.",
         breaks=value,
@@ -214,6 +225,14 @@ class Perplexity(Exercise):
         return F.cross_entropy(logits.flatten(0, -2), target_ids.flatten(), ignore_index=pad_id).exp()
 
     @mistake(
+        "You go over to float32 at the end, when the digits are lost already: `logits.float()` comes first.",
+        breaks=half,
+    )
+    def too_late(logits, target_ids, pad_id):
+        loss = F.cross_entropy(logits.flatten(0, -2), target_ids.flatten(), ignore_index=pad_id)
+        return loss.exp().float()
+
+    @mistake(
         "You write into the targets you were given: whoever called you still needs them. `masked_fill` "
         "without an underscore makes a new tensor.",
         breaks=neighbourly,
@@ -238,17 +257,18 @@ class NgramPrecision(Exercise):
 
     @behaviour("counts the n-grams that hypothesis and reference share, in their order", points=2)
     def counts(ask, draw):
-        ask.same(["a", "b", "c"], [["a", "b", "d"]], 2)
+        ask.same(["a", "b", "c", "d"], [["a", "b", "d"]], 2)
         ask.same(["a", "b", "c", "d"], [["b", "c", "d", "a"]], 1)
         ask.same(["b", "a"], [["a", "b"]], 2)
         ask.same(["a", "bc", "d"], [["ab", "c", "d"]], 2)
+        ask.same(["a b", "c"], [["a", "b c"]], 2)
         ask.same(["The", "cat"], [["the", "cat"]], 1)
         ask.same(["a", "b", "c", "d", "e"], [["x", "b", "c", "d", "e"]], 4)
         ask.same(["a", "b", "c", "d"], [["d", "c", "b", "a", "b", "c"]], 3)
 
     @behaviour("matches an n-gram at most as often as the reference has it", points=2)
     def clips(ask, draw):
-        ask.same(["the", "the", "the"], [["the", "cat"]], 1)
+        ask.same(["the", "the", "the"], [["the", "the", "cat"]], 1)
         ask.same(["a", "b", "a", "b", "a"], [["a", "b", "a"]], 2)
         ask.same(["the", "the", "cat"], [["the", "the", "the", "mat"]], 1)
         for n in (1, 2):
@@ -256,7 +276,7 @@ class NgramPrecision(Exercise):
 
     @behaviour("takes of several references the one that has an n-gram most often, not their sum", points=2)
     def several(ask, draw):
-        ask.same([*"aaaabb"], [[*"aaax"], [*"abqqqq"], [*"bbaayyyy"]], 1)
+        ask.same([*"aaaaabbb"], [[*"aaaax"], [*"bbbaay"], [*"bqq"]], 1)
         ask.same(["the", "the", "the"], [["the", "cat"], ["the", "the"]], 1)
         ask.same(["a", "b"], [["a", "x"], ["b", "y"]], 1)
         ask.same(["a", "a", "b", "b"], [["a", "b", "b", "c"], ["a", "a", "a", "b", "d", "e"]], 1)
@@ -294,6 +314,16 @@ class NgramPrecision(Exercise):
         found = ngrams(hypothesis, n)
         known = set().union(*(ngrams(right, n) for right in references))
         return len(found.keys() & known), found.total()
+
+    @mistake(
+        "You make sets of both texts: matches and total then count different n-grams. Both count "
+        "repetitions: use Counters.",
+        breaks=clips,
+    )
+    def all_as_sets(hypothesis, references, n):
+        found = ngrams(hypothesis, n).keys()
+        known = set().union(*(ngrams(right, n) for right in references))
+        return len(found & known), len(found)
 
     @mistake(
         "You add the references up: two that have an n-gram once each allow it once, not twice. Take the "
@@ -521,6 +551,7 @@ class Bleu(Exercise):
     name = "bleu"
     solutions = solutions.evaluation
     builds_on = ("ngram_precision",)
+    forbidden = ("sacrebleu",)
 
     @behaviour("is the geometric mean of the four clipped precisions, from 0 to 100", points=3)
     def precision(ask, draw):
@@ -540,16 +571,19 @@ class Bleu(Exercise):
 
     @behaviour("of several references takes the length closest to its own, the shorter on a tie", points=2)
     def lengths(ask, draw):
-        ask.same(["a b c d e f g"], [["a b c d x", "a b c d e f g h", "x y z d e f g h i j k l"]])
+        ask.same(
+            ["a b c d e f g"],
+            [["x y z d e f g h i j", "a b c d x", "a b c d e f g h", "q r s t u v w x y z q r"]],
+        )
         ask.same(["a b c d e"], [["a b c d", "a b c d e f"]])
         ask.same(["a b c d e"], [["a b c d e f", "a b c d"]])
         ask.same(["a b c d e f"], [["a b c d e f g h", "a b c d e f g h i j k l"]])
-        ask.same(["x a b c d"], [["a b c d y z", "x a q q q q q q"]])
+        ask.same(["x a a b c d"], [["a b c d y z", "x a q q q q q q"]])
 
     @behaviour("adds up matches, totals and lengths over the corpus, and divides once", points=3)
     def corpus(ask, draw):
         ask.same(["a b c d", "a b c d e f x y"], [["a b c d"], ["a b c d e f g h"]])
-        ask.same(["a b c d e", "f g h i"], [["a b c d"], ["f g h i j k l m"]])
+        ask.same(["a b c d e", "f x h i"], [["a b c d"], ["f g h i j k l m"]])
         texts = [_text(draw, 6, 12) for _ in range(4)]
         ask.same([_close(draw, text) for text in texts], [[text] for text in texts])
 
@@ -571,6 +605,7 @@ class Bleu(Exercise):
         ask.same(["a b c d e"], [["v w x y z"]])
         ask.same([""], [["a b c d"]])
         ask.same(["", "a b c d e"], [["a b"], ["a b c d e"]])
+        ask.same([], [])
 
     @behaviour("refuses lists of different lengths, and leaves what it was given as it was", points=1)
     def refusal(ask, draw):
@@ -666,6 +701,13 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, closest=lambda length, lengths: min(lengths))
 
     @mistake(
+        "The length that counts is that of the first reference: it is that of the closest one.",
+        breaks=lengths,
+    )
+    def first_length(hypotheses, references):
+        return _bleu(hypotheses, references, closest=lambda length, lengths: lengths[0])
+
+    @mistake(
         "The length that counts is the average of the references': it is that of the closest one.",
         breaks=lengths,
     )
@@ -716,6 +758,18 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, count=count)
 
     @mistake(
+        "You add the references up: two that have a word once each allow it once, not twice. Take for each "
+        "n-gram the reference that has it most often.",
+        breaks=lengths,
+    )
+    def sum_of_references(hypotheses, references):
+        def count(words, rights, n):
+            found = ngrams(words, n)
+            return (found & sum((ngrams(right, n) for right in rights), Counter())).total(), found.total()
+
+        return _bleu(hypotheses, references, count=count)
+
+    @mistake(
         "You average the scores of sentences: BLEU is a score of a corpus. Add up matches, totals and "
         "lengths of all sentences, and divide once.",
         breaks=corpus,
@@ -755,6 +809,28 @@ class Bleu(Exercise):
             references,
             brevity=lambda length, wanted: sum(penalties) / len(penalties),
         )
+
+    @mistake(
+        "You take half matches sentence by sentence, and they get into the sums. Add up first: only an order "
+        "that matches nowhere in the corpus takes half a match.",
+        breaks=corpus,
+    )
+    def smoothed_by_sentence(hypotheses, references):
+        share = 1.0
+
+        def count(words, rights, n):
+            nonlocal share
+            hits, places = _clipped(words, rights, n)
+            share = 1.0 if n == 1 else share
+            if places and not hits:
+                share /= 2
+                hits = share
+            return hits, places
+
+        def precisions(matched, total):
+            return _halving(matched, total) if matched[0] >= 1 else None
+
+        return _bleu(hypotheses, references, count=count, precisions=precisions)
 
     @mistake(
         "You take the whole corpus for one text: n-grams then reach from one sentence into the next.",
@@ -921,13 +997,13 @@ def _rouge_l(
 class RougeL(Exercise):
     name = "rouge_l"
     solutions = solutions.evaluation
+    forbidden = ("rouge_score",)
 
     @behaviour("measures the longest common subsequence, with gaps and in order", points=4)
     def subsequence(ask, draw):
-        ask.same(["a b c"], [["a b c"]])
-        ask.same(["a x b y c"], [["a q b r c"]])
-        ask.same(["a a b c"], [["c b a a"]])
+        ask.same(["a b e x c y d"], [["a b e q c r d"]])
         ask.same(["a b c"], [["a a a"]])
+        ask.same(["a a b c"], [["c b a a"]])
         ask.same(["d a b c"], [["a b c d"]])
         ask.same(["x y z a b c d"], [["a p b q c r d x y z"]])
         ask.same(["b a c d e"], [["a b c e d"]])
@@ -946,28 +1022,26 @@ class RougeL(Exercise):
 
     @behaviour("compares the tokens of `rouge_tokens`", points=1)
     def tokens(ask, draw):
-        ask.same(["The cat sat."], [["the cat, sat"]])
-        ask.same(["I'm 30 years-old"], [["I m 30 Years old!"]])
+        ask.same(["The cat sat down."], [["the cats, sat down"]])
+        ask.same(["I'm 30 years-old, naïve"], [["I m 30 Years old: na ve!"]])
 
     @behaviour("takes the best score of several references", points=2)
     def several(ask, draw):
-        ask.same(["a b c"], [["x y z", "a b c d"]])
-        ask.same(["a b c"], [["a b c d", "x y z"]])
+        ask.same(["a b c"], [["a x y", "x y z", "a b c d", "a b q r"]])
         ask.same(["a b c d"], [["a b", "a b c q r s t u v"]])
         ask.same([_text(draw, 6, 9)], [[_text(draw, 4, 12) for _ in range(3)]])
 
     @behaviour("is the mean over sentences, each counting the same", points=2)
     def mean(ask, draw):
-        ask.same(["a b c d e f", "x"], [["a b c d e f"], ["y"]])
+        ask.same(["a b c d e f", "x u"], [["a b c d e f"], ["u v w y z q"]])
         ask.same(["a", "x b c d"], [["a"], ["y b z d q r"]])
         ask.same([_text(draw, 2, 9) for _ in range(3)], [[_text(draw, 2, 9)] for _ in range(3)])
 
     @behaviour("gives 0 to a text without tokens", points=1)
     def empty(ask, draw):
-        ask.same([""], [["a"]])
+        ask.same(["", "a b"], [["a b"], ["a b c"]])
         ask.same(["a b"], [[""]])
         ask.same(["..."], [["?!"]])
-        ask.same(["", "a b"], [["a b"], ["a b c"]])
 
     @behaviour("refuses lists of different lengths, and leaves what it was given as it was", points=1)
     def refusal(ask, draw):
@@ -1122,6 +1196,26 @@ class RougeL(Exercise):
         )
 
     @mistake(
+        "You divide by the length of the longer text: F1 divides twice the subsequence by the sum of both "
+        "lengths.",
+        breaks=f1,
+    )
+    def by_the_longer(hypotheses, references):
+        return _rouge_l(
+            hypotheses, references, measure=lambda common, found, right: common / max(1, found, right)
+        )  # fmt: skip
+
+    @mistake(
+        "You divide by the length of the shorter text: to say little, or far too much, then costs nothing. "
+        "F1 divides twice the subsequence by the sum of both lengths.",
+        breaks=f1,
+    )
+    def by_the_shorter(hypotheses, references):
+        return _rouge_l(
+            hypotheses, references, measure=lambda common, found, right: common / max(1, min(found, right))
+        )  # fmt: skip
+
+    @mistake(
         "F1 is only half: it is *twice* the product over the sum.",
         breaks=f1,
     )
@@ -1151,11 +1245,26 @@ class RougeL(Exercise):
         return _rouge_l(hypotheses, references, tokens=bleu_tokens)
 
     @mistake(
+        "You take all letters for parts of words, as `\\w` does: to ROUGE only a to z and digits are, and "
+        "'ï' divides a word in two. Use `rouge_tokens`.",
+        breaks=tokens,
+    )
+    def all_letters(hypotheses, references):
+        return _rouge_l(hypotheses, references, tokens=lambda text: re.findall(r"\w+", text.lower()))
+
+    @mistake(
         "Only the first reference is read: the best of them counts.",
         breaks=several,
     )
     def first_reference(hypotheses, references):
         return _rouge_l(hypotheses, references, best=lambda scores: scores[0])
+
+    @mistake(
+        "The *worst* of the references counts: it is the best one.",
+        breaks=several,
+    )
+    def worst(hypotheses, references):
+        return _rouge_l(hypotheses, references, best=min)
 
     @mistake(
         "You average over the references: to be right once is to be right. Take the best.",
@@ -1297,6 +1406,7 @@ def _chrf(
 class Chrf(Exercise):
     name = "chrf"
     solutions = solutions.evaluation
+    forbidden = ("sacrebleu",)
 
     @behaviour("averages precision and recall over n from 1 to 6, and matches no n-gram too often", points=3)
     def orders(ask, draw):
@@ -1334,7 +1444,10 @@ class Chrf(Exercise):
     @behaviour("takes of several references the one that scores best for its sentence", points=2)
     def several(ask, draw):
         ask.same(["abcdefgh"], [["abcdefxy", "qrstuvwx"]])
-        ask.same(["abcdefgh"], [["qrstuvwx", "abcdefxy"]])
+        ask.same(
+            ["abcdefgh", "ijklmnop"],
+            [["abcdefxyz", "qrstuvwx", "abcdxxxxxx"], ["qrstuvwxq", "ijklmnopq", "ijklxxxx"]],
+        )
         ask.same(["abcdefgh"], [["abcdxxxx", "xxxxefgh"]])
         ask.same([_solid(_text(draw, 6, 9))], [[_solid(_text(draw, 4, 12)) for _ in range(3)]])
 
@@ -1632,6 +1745,30 @@ class Chrf(Exercise):
         return _chrf(hypotheses, references, choose=min)
 
     @mistake(
+        "You choose the reference that is closest in length, as BLEU does: chrF takes the one that scores "
+        "best for the sentence.",
+        breaks=several,
+    )
+    def closest_in_length(hypotheses, references):
+        def choose(triples, key):
+            return min(triples, key=lambda counts: abs(counts[0][1] - counts[0][2]))
+
+        return _chrf(hypotheses, references, choose=choose)
+
+    @mistake(
+        "You choose one reference for the whole corpus: each sentence takes the one that scores best for "
+        "itself.",
+        breaks=several,
+    )
+    def one_for_all(hypotheses, references):
+        columns = zip_longest(*references)
+        kept = [[right or rights[-1] for right, rights in zip(c, references, strict=True)] for c in columns]
+        return max(
+            (_chrf(hypotheses, [[right] for right in column]) for column in kept),
+            default=_chrf(hypotheses, references),
+        )
+
+    @mistake(
         "You put the references together, as BLEU does: chrF takes one of them, the one that scores best "
         "for the sentence.",
         breaks=several,
@@ -1733,7 +1870,7 @@ class AttentionRollout(Exercise):
 
     @behaviour("multiplies the layers, the last one leftmost", points=3)
     def layers(ask, draw):
-        rows = [[1.0, 0.0], [1.0, 0.0]], [[0.2, 0.8], [0.5, 0.5]], [[0.0, 1.0], [0.4, 0.6]]
+        rows = [[0.9, 0.1], [0.3, 0.7]], [[0.2, 0.8], [0.5, 0.5]], [[0.0, 1.0], [0.4, 0.6]]
         ask.same([torch.tensor([[layer]]) for layer in rows])
         ask.same(_layers(draw, 2, 2, 3, 4, 4))
         ask.same(_layers(draw, 4, 1, 2, 3, 3))
@@ -1744,6 +1881,7 @@ class AttentionRollout(Exercise):
         weights = _layers(draw, 2, 2, 2, 4, 4)
         for layer in weights:
             layer[1, :, 2:] = 0
+            layer[0, 0, 1] = 0  # one head sees nothing there, the other one does
         ask.same(weights)
 
     @behaviour("takes the type and the device of the weights, and leaves them as they were", points=1)
@@ -1864,6 +2002,14 @@ class AttentionRollout(Exercise):
     )
     def halved_only(weights):
         return _rollout(weights, lambda layer: (layer.mean(dim=1) + _own(layer)) / 2)
+
+    @mistake(
+        "You divide each head by its own sum and average then: where one head sees nothing and another one "
+        "does, that is another share. Average the heads first.",
+        breaks=empty,
+    )
+    def each_head_divided(weights):
+        return _rollout(weights, lambda layer: _halved(layer).mean(dim=1))
 
     @mistake(
         "You divide the weights by their sums before the identity is added: a row of zeros becomes NaN. Add "

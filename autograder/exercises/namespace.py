@@ -7,10 +7,12 @@ wall the same `Near` answers over a wire, and no check can tell the difference.
 
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from operator import index
+from types import FunctionType
 from typing import Any, Protocol
 
 import torch
@@ -68,7 +70,8 @@ class Call:
     With `watched`, what has become of the arguments is reported too.
     With `elsewhere`, the tensors are shapes on a second, pretended device, and only the device of the
     result is reported: what takes its device from nowhere gives itself away without a GPU.
-    A library function whose name begins as one of `forbidden` raises while the question is answered.
+    A library function whose name begins as one of `forbidden` raises while the question is answered, and so
+    does all of a library that is named so.
 
     With `steps`, `name` is a class. It is built, its parameters are given `weights` where there are any,
     of their type, and each step is a question to the object. It never leaves its process: its initial
@@ -461,6 +464,35 @@ def _guarded(name: str, function: Callable) -> Callable:
     return asking
 
 
+class _Refusing:
+    """Refuses to import what is of a library that must be done without."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        library = name.partition(".")[0]
+        if library in _refused:
+            _refuse(library, (library,))
+
+
+_watched: dict[str, Any] = {}
+
+
+def _watch(names: Iterable[str]) -> None:
+    """Let the functions and classes of libraries of these names ask whether they may be called."""
+    if _Refusing not in sys.meta_path:
+        sys.meta_path.insert(0, _Refusing)
+    for name in names:
+        if name not in sys.modules or _watched.get(name) is sys.modules[name]:
+            continue
+        _watched[name] = sys.modules[name]
+        modules = [module for path, module in sys.modules.items() if path.partition(".")[0] == name]
+        classes = [kind for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+        for owner in [*modules, *classes]:
+            for key, found in [*vars(owner).items()]:
+                if isinstance(found, FunctionType) and str(found.__module__).partition(".")[0] == name:
+                    setattr(owner, key, _guarded(name, found))
+
+
 def _without(names: tuple[str, ...], function: Callable) -> Callable:
     """The function, for which library functions that begin so raise."""
     if not names:
@@ -475,7 +507,11 @@ def _without(names: tuple[str, ...], function: Callable) -> Callable:
 
 @contextmanager
 def _forbidding(names: tuple[str, ...]) -> Iterator[None]:
-    """Let these library functions raise, called by their public name or by what they are made of."""
+    """Let these library functions raise, called by their public name or by what they are made of.
+
+    A name may be that of a whole library, too.
+    """
+    _watch(names)
     _refused[:] = names
     try:
         with _ForbiddingFunctions(names), _ForbiddingOperators(names):

@@ -64,7 +64,7 @@ class Exercise:
 
     `name` is the public name the student defines, `solutions` the module that defines it rightly,
     `builds_on` the earlier exercises of the chapter that an answer is likely to call, `forbidden` how
-    the names of library functions begin that an answer must do without.
+    the names of library functions begin that an answer must do without, or what whole libraries are called.
     """
 
     name: str
