@@ -24,7 +24,7 @@ NEVER = float("-inf")  # the logit of what is not to be written
 
 
 class KeyValueCache:
-    """The keys and values of one attention, which grow as a text is written.
+    """The keys and values of one attention, kept as a text is written.
 
     Room for `max_length` positions is taken at the first `append`, in the
     type and on the device of what is appended. `length` says how many of
@@ -36,7 +36,7 @@ class KeyValueCache:
         self.key = self.value = None
 
     def append(self, key: Heads, value: Heads) -> tuple[Heads, Heads]:
-        """Add the keys and values of new positions, and return all there are.
+        """Add keys and values of new positions, and return all there are.
 
         ValueError where there is no room for them; nothing is added then.
         """
@@ -53,9 +53,10 @@ class KeyValueCache:
         return self.key[:, :, :end], self.value[:, :, :end]
 
     def reorder(self, rows: Int[Tensor, "rows"]) -> None:
-        """Let row i go on from what row `rows[i]` holds; others are dropped.
+        """Row i goes on from what row `rows[i]` holds; others are dropped.
 
-        Before the first `append` there is nothing to do.
+        There are as many `rows` as before, or fewer. Before the first
+        `append` there is nothing to do.
         """
         if self.key is None:
             return
@@ -178,9 +179,10 @@ def greedy(
 ) -> Int[Tensor, "batch target"]:
     """Write the most likely next token, again and again.
 
-    A target that begins with a prefix, padded at the right and without an
-    end, goes on from there. All end with `end_id`, or after `max_length`
-    tokens, and are as long as the longest.
+    A target that begins with a prefix, padded at the right, without an
+    end and shorter than `max_length`, goes on from there. All end with
+    `end_id`, or after `max_length` tokens, and are padded to the longest.
+    Padding is never written before the end.
     """
     begin = torch.full_like(source_ids[:, :1], begin_id)
     if prefix_ids is None:
@@ -218,8 +220,8 @@ def keep_likely(
 ) -> Float[Tensor, "batch vocab"]:
     """Set the logits of unlikely tokens to -inf.
 
-    `top_k` keeps the k largest; `top_p` then keeps the fewest whose
-    probabilities sum to at least p, one at least.
+    `top_k` keeps the k largest, of equal ones the first; `top_p` then
+    keeps the fewest whose probabilities sum to at least p, one at least.
     Source: Fan et al. 2018, section 5; Holtzman et al. 2020, section 3.1.
     """
     logits, order = logits.sort(dim=-1, descending=True, stable=True)
@@ -243,8 +245,8 @@ def sample_token(
 ) -> Int[Tensor, "batch"]:
     """Draw the next token of each row by its probability.
 
-    A low temperature makes likely tokens likelier; at 0 the most likely one
-    is taken. Then `keep_likely` leaves out the others.
+    A low temperature makes likely tokens likelier; at 0 the most likely
+    one is taken. Then `keep_likely` leaves out the others.
     Source: Ackley et al. 1985 for the temperature.
     """
     if temperature == 0:
@@ -291,7 +293,8 @@ def beam_search(
     score divided by their length, the end counted, to the power of
     `length_penalty`; the best `n_beams` that do not end go on. A source is
     done when it has `n_beams` ended targets, and no beginning that would
-    rank above the worst of them if it ended as it is.
+    rank above the worst of them if it ended as it is. Padding is never
+    written before the end; targets are padded to the longest.
     Source: Wu et al. 2016, section 7; the rules are those of transformers.
     """
     batch, device = len(source_ids), source_ids.device
