@@ -802,6 +802,14 @@ class KeepLikely(Exercise):
         return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), NEVER)
 
     @mistake(
+        "top_p is not applied: what top_k leaves, or all tokens, is still there. Leave out those that come "
+        "after p was reached.",
+        breaks=top_p,
+    )
+    def without_top_p(logits, top_k=None, top_p=None):
+        return keep_likely(logits, top_k)
+
+    @mistake(
         "Both together: top_p must act on the probabilities of what top_k has left, which sum to one "
         "again. Yours are those of the whole vocabulary, so too many stay.",
         breaks=both,
