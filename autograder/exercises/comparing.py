@@ -145,6 +145,8 @@ def _called(name: str, asked: Call | Step | Made) -> str:
 def _step(step: Step) -> str:
     if step.method == "eval":
         return ""
+    if step.method.startswith("."):
+        return step.method
     mode = ".train()" if step.training else ""
     return mode + _called("" if step.method == "__call__" else f".{step.method}", step)
 

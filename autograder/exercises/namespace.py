@@ -27,8 +27,8 @@ class Made:
     """An argument that each side of the wall makes anew for each question, so that nobody can change it.
 
     It is what a class of `solutions` makes of these arguments, with these weights and in evaluation mode, or
-    a `torch.Generator` of this seed. What a call makes of it may depend on chance: `torch`'s own generator
-    starts anew where something is made.
+    a `torch.Generator` of this seed, from which `drawn` numbers have been drawn. What a call makes of it may
+    depend on chance: `torch`'s own generator starts anew where something is made.
     """
 
     module: str
@@ -43,7 +43,9 @@ class Made:
 
     def make(self) -> Any:
         if self.module == "torch":
-            return torch.Generator().manual_seed(*self.arguments)
+            generator = torch.Generator().manual_seed(*self.arguments)
+            torch.rand(self.keywords.get("drawn", 0), generator=generator)
+            return generator
         made = getattr(importlib.import_module(self.module), self.name)(*self.arguments, **self.keywords)
         if self.weights is not None:
             _load(made, plain(self.weights))
@@ -52,7 +54,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Step:
-    """A method called on what a `Call` has built. `training` sets the module's mode first."""
+    """A method called on what a `Call` has built, or an attribute of it, `.length`.
+
+    `training` sets the module's mode first. An error ends the steps, except where a step `may_fail`.
+    """
 
     method: str = "__call__"
     arguments: tuple = ()
@@ -60,6 +65,7 @@ class Step:
     upstream: Tensor | tuple[Tensor, ...] | None = None
     watched: bool = False
     training: bool | None = None
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,8 @@ class Near:
                 raise
             except BaseException as error:
                 outcomes.append(Outcome(error=_described(error)))
-                break
+                if not step.may_fail:
+                    break
         return Outcome(value=before, steps=tuple(outcomes))
 
     def _elsewhere(self, call: Call) -> Outcome:
@@ -260,11 +267,12 @@ def _left(asked: Any, given: Any) -> Any:
 
 
 def _method(built: Any, step: Step) -> Callable:
-    """A method of an object, or what tells an attribute that is none."""
+    """A method of an object, or what tells an attribute."""
     if step.method == "__call__":
         return built
-    found = getattr(built, step.method)
-    return found if callable(found) else lambda: found
+    if step.method.startswith("."):
+        return functools.partial(getattr, built, step.method[1:])
+    return getattr(built, step.method)
 
 
 def _parameters(built: Any) -> dict[str, Tensor]:

@@ -67,10 +67,7 @@ def unpack(body: bytes, blob: bytes) -> Any:
 
 
 def call_as_message(call: Call) -> dict:
-    steps = [
-        (s.method, _as_message(s.arguments), _as_message(s.keywords), s.upstream, s.watched, s.training)
-        for s in call.steps
-    ]
+    steps = [tuple(map(_as_message, vars(step).values())) for step in call.steps]
     given = {"arguments": _as_message(call.arguments), "keywords": _as_message(call.keywords)}
     told = ("name", "upstream", "watched", "elsewhere", "forbidden", "weights")
     return {**{name: getattr(call, name) for name in told}, **given, "steps": tuple(steps)}

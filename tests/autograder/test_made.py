@@ -95,6 +95,15 @@ def test_a_generator_starts_with_its_seed_and_torchs_own_always_alike():
     assert torch.equal(one[1], two[1])
 
 
+def test_a_generator_may_have_been_used():
+    near = Near({"drawn": lambda generator: torch.rand(12, generator=generator)})
+    new, used = (
+        near.ask(Call("drawn", (Made("torch", "Generator", (7,), keywords),))).value
+        for keywords in ({}, {"drawn": 5})
+    )
+    assert torch.equal(used[:7], new[5:])
+
+
 def test_it_is_shown_by_its_name():
     call = Call("greedy", (made(), 1), {"generator": Made("torch", "Generator", (7,))})
     assert show_call(call) == "greedy(Transformer(...), 1, generator=Generator(7))"

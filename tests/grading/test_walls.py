@@ -147,7 +147,10 @@ def test_a_module_stays_behind_the_wall_and_answers_like_one_that_is_near(zygote
     names: dict = {}
     exec(MODULE, names)
     x, upstream = torch.tensor([1.0, -2.0]), torch.tensor([3.0, 5.0])
-    steps = (Step(arguments=(x,)), Step(arguments=(x,), upstream=upstream), Step("seen"), Step("unknown"))
+    steps = (
+        *(Step(arguments=(x,)), Step(arguments=(x,), upstream=upstream), Step("seen")),
+        *(Step("unknown", may_fail=True), Step(".calls"), Step("unknown"), Step(".calls")),
+    )
     call = Call("Scaled", (2,), {"factor": 2.0}, weights={"weight": torch.tensor([4.0, 0.5])}, steps=steps)
     near = Near(names).ask(call)
     with Visit(zygote, Limits()) as visit:
@@ -155,11 +158,12 @@ def test_a_module_stays_behind_the_wall_and_answers_like_one_that_is_near(zygote
         (far,) = visit.ask([call])
     for outcome in (near, far):
         assert outcome.value["weight"].tolist() == [1, 1]
-        forward, backward, seen, unknown = outcome.steps
+        forward, backward, seen, unknown, calls, again = outcome.steps
         assert forward.value.tolist() == [8, -2]
         of_x, of_parameters = backward.gradients
         assert of_x.tolist() == [24, 5] and of_parameters["weight"].tolist() == [6, -20]
-        assert seen.value == 2 and unknown.error[0] == "AttributeError"
+        assert seen.value == calls.value == 2
+        assert unknown.error[0] == again.error[0] == "AttributeError"
 
 
 @pytest.mark.parametrize(
