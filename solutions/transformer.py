@@ -51,7 +51,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of encoder `layers`, and a `norm` at its end if norms are first.
+    """A stack of `layers`, and a `norm` at its end if norms are first.
 
     Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020, table 1.
     """
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A stack of decoder `layers`, and a `norm` at its end if norms are first.
+    """A stack of `layers`, and a `norm` at its end if norms are first.
 
     Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020, table 1.
     """
@@ -191,8 +191,8 @@ def sequence_loss(
 ) -> Float[Tensor, ""]:
     """The mean cross-entropy, in nats, over the tokens that are no padding.
 
-    With label smoothing, this share of the wanted probability is spread over
-    the whole vocabulary.
+    With label smoothing, this share of the wanted probability is spread
+    evenly over the whole vocabulary, the wanted token included.
     Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
     """
     return F.cross_entropy(
