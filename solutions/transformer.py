@@ -51,7 +51,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of encoder `layers`, and a `norm` at its end if norms are first.
+    """A stack of `layers`, and a `norm` at its end if norms are first.
 
     Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020, table 1.
     """
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A stack of decoder `layers`, and a `norm` at its end if norms are first.
+    """A stack of `layers`, and a `norm` at its end if norms are first.
 
     Source: Vaswani et al. 2017, section 3.1; Xiong et al. 2020, table 1.
     """
@@ -121,8 +121,8 @@ class Decoder(nn.Module):
 class Transformer(nn.Module):
     """From a source and the beginning of a target to its next token.
 
-    `embed` (a `DecoderInput`) embeds both texts, and its table is the output
-    head as well; `encoder` and `decoder` lie between.
+    `embed` (a `DecoderInput`) embeds both texts, and its table is the
+    output head as well; `encoder` and `decoder` lie between.
     Source: Vaswani et al. 2017, figure 1 and section 3.4; Press and Wolf
     2017 for the shared table.
     """
@@ -168,7 +168,7 @@ class Transformer(nn.Module):
         memory: Float[Tensor, "batch source d_model"],
         source_ids: Int[Tensor, "batch source"],
     ) -> Float[Tensor, "batch target d_model"]:
-        """The decoder's states, from which the head names the next tokens."""
+        """The states from which the head names the next tokens."""
         return self.decoder(
             self.embed(input_ids),
             memory,
@@ -179,7 +179,7 @@ class Transformer(nn.Module):
     def head(
         self, states: Float[Tensor, "*batch d_model"]
     ) -> Float[Tensor, "*batch vocab"]:
-        """Logits: how well each state agrees with each token's embedding."""
+        """Logits: how well each state agrees with each embedding."""
         return F.linear(states, self.embed.embedding.weight)
 
 
@@ -191,8 +191,8 @@ def sequence_loss(
 ) -> Float[Tensor, ""]:
     """The mean cross-entropy, in nats, over the tokens that are no padding.
 
-    With label smoothing, this share of the wanted probability is spread over
-    the whole vocabulary.
+    With label smoothing, this share of the wanted probability is spread
+    evenly over the whole vocabulary, the wanted token included.
     Source: Szegedy et al. 2016, section 7; Vaswani et al. 2017, section 5.4.
     """
     return F.cross_entropy(
