@@ -14,6 +14,7 @@ from solutions.embeddings import DecoderInput, shift_right
 from solutions.masks import causal_mask, decoder_mask, memory_mask, padding_mask
 from solutions.transformer import Decoder, Encoder, EncoderLayer, Transformer
 
+DOUBLE = torch.float64
 SOURCE = torch.tensor([[5, 6, 7, 0], [4, 9, 0, 0]])  # what the masks of the stacks are made of
 TARGET = torch.tensor([[1, 8, 3], [1, 7, 0]])
 
@@ -21,34 +22,34 @@ TARGET = torch.tensor([[1, 8, 3], [1, 7, 0]])
 class EncoderStack(Exercise):
     name = "Encoder"
     solutions = solutions.transformer
-    forbidden = ("transformer_encoder",)
 
     @behaviour("has a list of layers, and a norm at its end where norms come first", points=1)
     def parameters(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same_parameters()
+        ask.build(draw, 3, 2, 1, 3).same_parameters()
 
     @behaviour("sends its input through all layers in turn, and through the norm", points=2)
     def stack(ask, draw):
-        ask.build(draw, 2, 6, 3, 4).same(draw.scores(1, 3, 6))
+        ask.build(draw, 2, 6, 3, 4).same(draw.scores(1, 3, 6), training=True)
 
     @behaviour("has no norm at its end where norms come after", points=1)
     def post_norm(ask, draw):
-        ask.build(draw, 2, 4, 2, 6, norm_first=False).same(draw.scores(1, 3, 4))
+        ask.build(draw, 1, 4, 2, 6, norm_first=False).same(draw.scores(1, 3, 4))
 
-    @behaviour("hands the mask to every layer", points=2)
+    @behaviour("hands the mask to every layer, and leaves its input as it is", points=2)
     def masked(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same(draw.scores(2, 4, 4), mask=padding_mask(SOURCE, 0))
+        ask.build(draw, 2, 4, 2, 6).keeps_arguments(draw.scores(2, 4, 4), mask=padding_mask(SOURCE, 0))
 
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
         x = draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 1.0)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5)
         built.same_steps(Step(arguments=(x,), training=True), Step(arguments=(x,), training=False))
 
-    @behaviour("passes gradients to its input and to all layers", points=1)
+    @behaviour("passes gradients to its input and to all layers, in any type", points=1)
     def gradient(ask, draw):
-        built = ask.build(draw, 2, 4, 2, 6)
-        built.same_gradient(draw.scores(2, 4, 4), padding_mask(SOURCE, 0), upstream=draw.scores(2, 4, 4))
+        x, upstream = draw.scores(2, 4, 4, dtype=DOUBLE), draw.scores(2, 4, 4, dtype=DOUBLE)
+        built = ask.build(draw, 2, 4, 2, 6, dtype=DOUBLE)
+        built.same_gradient(x, padding_mask(SOURCE, 0), upstream=upstream)
 
     @mistake(
         "There is one layer, or the same one again and again, as in a list times n_layers: there is one "
@@ -73,8 +74,16 @@ class EncoderStack(Exercise):
             self.layers = layers
 
     @mistake(
-        "There is no norm at the end: where each layer normalises what it reads, nothing has normalised "
-        "the last sum. Add an `nn.LayerNorm` called `norm` where `norm_first` is True.",
+        "There are two layers, whatever is asked: `n_layers` says how many. Make them in a loop.",
+        breaks=parameters,
+    )
+    class AlwaysTwo(Encoder):
+        def __init__(self, n_layers, *others, **options):
+            super().__init__(2, *others, **options)
+
+    @mistake(
+        "There is no norm of its own at the end: where each layer normalises what it reads, nothing has "
+        "normalised the last sum. Add an `nn.LayerNorm` called `norm` where `norm_first` is True.",
         breaks=parameters,
     )
     class NoNorm(Encoder):
@@ -178,6 +187,23 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
+        "Where no mask is given you make a causal one: the whole source is there from the beginning, and "
+        "without a mask everything may be looked at.",
+        breaks=stack,
+    )
+    class CausalWhereNoneIsGiven(Encoder):
+        def forward(self, x, mask=None):
+            return super().forward(x, causal_mask(x.shape[1]) if mask is None else mask)
+
+    @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=stack,
+    )
+    class DropsByDefault(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
         "`norm_first` does not reach the layers: they put their norms first whatever is asked. Hand it over.",
         breaks=post_norm,
     )
@@ -218,7 +244,17 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "`dropout` does not reach the layers: hand it over when you make them.",
+        "You turn the mask into numbers: zeros and ones are added to the scores, and hide nothing. Hand it "
+        "on as it is, True and False.",
+        breaks=masked,
+    )
+    class MaskOfNumbers(Encoder):
+        def forward(self, x, mask=None):
+            return super().forward(x, None if mask is None else mask.to(x.dtype))
+
+    @mistake(
+        "No layer drops anything while it learns: hand `dropout` over when you make them, and leave "
+        "`train()` and `eval()` to the caller.",
         breaks=dropout,
     )
     class NoDropout(Encoder):
@@ -242,6 +278,38 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
+        "You drop the stack's output, too: each layer has dropped what its branches give, and nothing is "
+        "dropped behind the last.",
+        breaks=dropout,
+    )
+    class OutputDropped(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+            self.dropout = nn.Dropout(dropout)
+
+        def forward(self, x, mask=None):
+            return self.dropout(super().forward(x, mask))
+
+    @mistake(
+        "The encoder runs without gradients, under `torch.no_grad()`: it would stay as it began. The memory "
+        "is made once for a target, but it is learned like the rest.",
+        breaks=gradient,
+    )
+    class WithoutGradients(Encoder):
+        @torch.no_grad()
+        def forward(self, x, mask=None):
+            return super().forward(x, mask)
+
+    @mistake(
+        "You turn everything into float32: weights of another type do not fit it. Leave `x` in the type it "
+        "comes in.",
+        breaks=gradient,
+    )
+    class AlwaysFloat32(Encoder):
+        def forward(self, x, mask=None):
+            return super().forward(x.float(), mask)
+
+    @mistake(
         "The gradient ends between two layers: `.detach()` or `.data` cuts the graph, and all before the "
         "last layer learns nothing.",
         breaks=gradient,
@@ -256,38 +324,39 @@ class EncoderStack(Exercise):
 class DecoderStack(Exercise):
     name = "Decoder"
     solutions = solutions.transformer
-    forbidden = ("transformer_decoder",)
 
     @behaviour("has a list of layers, and a norm at its end where norms come first", points=1)
     def parameters(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same_parameters()
+        ask.build(draw, 3, 2, 1, 3).same_parameters()
 
     @behaviour("sends the target through all layers, and each looks at the same memory", points=2)
     def stack(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same(draw.scores(1, 3, 4), draw.scores(1, 3, 4))
+        ask.build(draw, 2, 4, 2, 6).same(draw.scores(1, 3, 4), draw.scores(1, 3, 4), training=True)
 
     @behaviour("has no norm at its end where norms come after", points=1)
     def post_norm(ask, draw):
-        ask.build(draw, 2, 4, 2, 6, norm_first=False).same(draw.scores(1, 2, 4), draw.scores(1, 3, 4))
+        ask.build(draw, 1, 4, 2, 6, norm_first=False).same(draw.scores(1, 2, 4), draw.scores(1, 3, 4))
 
     @behaviour("hands each of the two masks to its attention, in every layer", points=2)
     def masked(ask, draw):
+        x, memory, mask = draw.scores(2, 3, 4), draw.scores(2, 3, 4), memory_mask(SOURCE[:, :3], 0)
         built = ask.build(draw, 2, 4, 2, 6)
-        x = draw.scores(2, 3, 4)
-        built.same(x, draw.scores(2, 3, 4), decoder_mask(TARGET, 0), memory_mask(SOURCE[:, :3], 0))
-        built.same(x, draw.scores(2, 4, 4), memory_mask=memory_mask(SOURCE, 0))
+        built.keeps_arguments(x, memory, draw.mask(2, 1, 3, 3), mask)
 
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
-        both = draw.scores(1, 2, 4), draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 1.0)
-        built.same_steps(Step(arguments=both, training=True), Step(arguments=both, training=False))
+        x, memory, other = draw.scores(1, 2, 4), draw.scores(1, 3, 4), draw.scores(1, 3, 4)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5)
+        built.same_steps(
+            Step(arguments=(x, memory), training=True), Step(arguments=(x, other), training=False)
+        )
 
-    @behaviour("passes gradients to the target, to the memory and to all layers", points=1)
+    @behaviour("passes gradients to the target, to the memory and to all layers, in any type", points=1)
     def gradient(ask, draw):
-        texts = draw.scores(2, 3, 4), draw.scores(2, 4, 4)
-        masks = decoder_mask(TARGET, 0), memory_mask(SOURCE, 0)
-        ask.build(draw, 2, 4, 2, 6).same_gradient(*texts, *masks, upstream=draw.scores(2, 3, 4))
+        x, memory = draw.scores(2, 3, 4, dtype=DOUBLE), draw.scores(2, 4, 4, dtype=DOUBLE)
+        built = ask.build(draw, 2, 4, 2, 6, dtype=DOUBLE)
+        masks = {"self_mask": decoder_mask(TARGET, 0), "memory_mask": memory_mask(SOURCE, 0)}
+        built.same_gradient(x, memory, **masks, upstream=draw.scores(2, 3, 4, dtype=DOUBLE))
 
     @mistake(
         "There is one layer, or one that is repeated, as in a list times n_layers: all places share its "
@@ -312,8 +381,16 @@ class DecoderStack(Exercise):
             self.layers = layers
 
     @mistake(
-        "There is no norm at the end: where norms come first, nothing has normalised the last sum, which "
-        "is what the output head reads. Add an `nn.LayerNorm` called `norm`.",
+        "There are two layers, whatever is asked: `n_layers` says how many. Make them in a loop.",
+        breaks=parameters,
+    )
+    class AlwaysTwo(Decoder):
+        def __init__(self, n_layers, *others, **options):
+            super().__init__(2, *others, **options)
+
+    @mistake(
+        "There is no norm of its own at the end: where norms come first, nothing has normalised the last "
+        "sum, which is what the output head reads. Add an `nn.LayerNorm` called `norm`.",
         breaks=parameters,
     )
     class NoNorm(Decoder):
@@ -424,6 +501,14 @@ class DecoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=stack,
+    )
+    class DropsByDefault(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
         "`norm_first` does not reach the layers: they put their norms first whatever is asked. Hand it over.",
         breaks=post_norm,
     )
@@ -489,12 +574,67 @@ class DecoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "`dropout` does not reach the layers: hand it over when you make them.",
+        "You lay a causal mask over the one you are given: it says all that is hidden. A target whose "
+        "beginning may be looked at throughout, as in a prefix mask, would be hidden from itself.",
+        breaks=masked,
+    )
+    class CausalOnTop(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if self_mask is not None:
+                self_mask = self_mask & causal_mask(x.shape[1])
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You set hidden places of the memory to zero: they are looked at all the same, and take weight "
+        "from the others. Hand `memory_mask` on instead.",
+        breaks=masked,
+    )
+    class MemoryZeroed(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if memory_mask is not None:
+                memory = memory * memory_mask.reshape(len(memory), -1, 1)
+            return super().forward(x, memory, self_mask)
+
+    @mistake(
+        "Your masks are inverted on their way to the layers: True means may look, here as in chapter 3.",
+        breaks=masked,
+    )
+    class MasksInverted(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            masks = [None if mask is None else ~mask for mask in (self_mask, memory_mask)]
+            return super().forward(x, memory, *masks)
+
+    @mistake(
+        "No layer drops anything while it learns: hand `dropout` over when you make them, and leave "
+        "`train()` and `eval()` to the caller.",
         breaks=dropout,
     )
     class NoDropout(Decoder):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, 0.0, norm_first)
+
+    @mistake(
+        "You drop from the memory, too: it has had its dropout where it was made, and every layer drops "
+        "from what it takes from there.",
+        breaks=dropout,
+    )
+    class MemoryDropped(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+            self.dropout = nn.Dropout(dropout)
+
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            return super().forward(x, self.dropout(memory), self_mask, memory_mask)
+
+    @mistake(
+        "The memory of one call is kept for the next: another source has another memory. Use the one that "
+        "is given.",
+        breaks=dropout,
+    )
+    class MemoryKept(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            self.memory = getattr(self, "memory", memory)
+            return super().forward(x, self.memory, self_mask, memory_mask)
 
     @mistake(
         "The gradient ends at the memory: the encoder before it learns nothing. Hand the memory over "
@@ -517,42 +657,46 @@ class WholeModel(Exercise):
     name = "Transformer"
     solutions = solutions.transformer
     builds_on = ("Encoder", "Decoder")
-    forbidden = ("transformer_encoder", "transformer_decoder")
 
     @behaviour("has one table, an encoder and a decoder, and no other parameter", points=2)
     def parameters(ask, draw):
-        ask.build(draw, 11, 4, 2, 6, 2, 8).same_parameters()
+        ask.build(draw, 5, 2, 1, 3, 2, 4).same_parameters()
 
     @behaviour("gives logits of the token after each of the input", points=3)
     def logits(ask, draw):
-        ask.build(draw, 5, 4, 2, 6, 1, 4).same(torch.tensor([[2, 3]]), torch.tensor([[1]]))
-        ask.build(draw, **SIZE).same(PADDED[:1], torch.tensor([[1, 8, 3, 9, 5]]))
+        ask.build(draw, **SIZE).same_steps(
+            Step(arguments=(torch.tensor([[2, 3]]), torch.tensor([[1]])), training=True),
+            Step(arguments=(PADDED[:1], torch.tensor([[1, 8, 3, 9, 5]])), training=True),
+        )
 
     @behaviour("hides the padding of both texts, and the future of the target", points=3)
     def masks(ask, draw):
-        ask.build(draw, **SIZE).same(PADDED.flip(1), WRITTEN.flip(1))
-        built = ask.build(draw, **SIZE, pad_id=7)
-        built.same(torch.tensor([[0, 5, 7, 7], [4, 9, 6, 7]]), torch.tensor([[1, 0, 3], [1, 10, 7]]))
+        ask.build(draw, **SIZE, pad_id=7).keeps_arguments(
+            torch.tensor([[0, 5, 7, 7], [7, 9, 6, 4]]), torch.tensor([[7, 0, 3], [1, 10, 7]])
+        )
 
     @behaviour("has its parts as methods: encode, decode and head", points=2)
     def parts(ask, draw):
         ask.build(draw, **SIZE).same_steps(
-            Step("encode", (PADDED,), training=False),
+            Step("encode", (SOURCE,), training=False),
             Step("decode", (WRITTEN, draw.scores(2, 4, 4), PADDED), training=False),
             Step("head", (draw.scores(3, 4),), training=False),
         )
 
-    @behaviour("passes norm_first and the dropout on to its parts", points=1)
+    @behaviour("passes max_length, norm_first and the dropout on to its parts", points=1)
     def options(ask, draw):
-        ask.build(draw, **SIZE, norm_first=False).same(PADDED[:1], WRITTEN[:1])
-        ask.build(draw, **SIZE, dropout=1.0).same_steps(
-            Step(arguments=(PADDED[:1], WRITTEN[:1]), training=True),
+        ask.build(draw, **SIZE, dropout=0.5, norm_first=False).same_steps(
             Step("encode", (PADDED[:1],), training=True),
+            Step("decode", (WRITTEN[:1], draw.scores(1, 4, 4), PADDED[:1]), training=True),
+            Step("head", (draw.scores(3, 4),), training=True),
+            Step("encode", (PADDED[:1],), training=False),
         )
+        ask.build(draw, 3, 2, 1, 1, 1, 2).refuses("ValueError", torch.tensor([[1, 2, 1]]), method="encode")
 
     @behaviour("passes gradients to every parameter, to the table from both of its ends", points=1)
     def gradient(ask, draw):
-        ask.build(draw, **SIZE).same_gradient(PADDED, WRITTEN, upstream=draw.scores(2, 3, 11))
+        built = ask.build(draw, **SIZE, dtype=DOUBLE)
+        built.same_gradient(PADDED, WRITTEN, upstream=draw.scores(2, 3, 11, dtype=DOUBLE))
 
     @mistake(
         "The output head has a table of its own: here it shares the one that embeds, `F.linear(states, "
@@ -639,6 +783,41 @@ class WholeModel(Exercise):
         def head(self, states):
             table = self.embed.embedding.weight
             return F.linear(states, table * table.shape[1] ** 0.5)
+
+    @mistake(
+        "You divide the logits by the root of d_model: that is attention's scale. Here they are the plain "
+        "products of states and table.",
+        breaks=logits,
+    )
+    class ScaledDown(Transformer):
+        def head(self, states):
+            return F.linear(states, self.embed.embedding.weight) / states.shape[-1] ** 0.5
+
+    @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=logits,
+    )
+    class DropsByDefault(Transformer):
+        def __init__(self, *sizes, dropout=0.1, **options):
+            super().__init__(*sizes, dropout=dropout, **options)
+
+    @mistake(
+        "Source and target are exchanged: the encoder reads `source_ids`, the decoder `input_ids`.",
+        breaks=logits,
+    )
+    class TextsExchanged(Transformer):
+        def forward(self, source_ids, input_ids):
+            return super().forward(input_ids, source_ids)
+
+    @mistake(
+        "The source is looked up in the table alone, without scale and positions: send it through "
+        "`self.embed`, as the target.",
+        breaks=logits,
+    )
+    class SourceBare(Transformer):
+        def encode(self, source_ids):
+            mask = padding_mask(source_ids, self.pad_id)
+            return self.encoder(self.embed.embedding(source_ids), mask)
 
     @mistake(
         "You shift the input once more: it is the shifted target already when it arrives.",
@@ -739,6 +918,28 @@ class WholeModel(Exercise):
             return super().decode(input_ids, self.encode(source_ids), source_ids)
 
     @mistake(
+        "`decode` uses the mask that `encode` left behind: between the two, another source may have been "
+        "encoded. Make it of the `source_ids` that `decode` is given.",
+        breaks=parts,
+    )
+    class MaskLeftBehind(Transformer):
+        def encode(self, source_ids):
+            self.kept = source_ids
+            return super().encode(source_ids)
+
+        def decode(self, input_ids, memory, source_ids):
+            return super().decode(input_ids, memory, self.kept)
+
+    @mistake(
+        "Your head asks for three axes: states come with any axes in front, such as those of the real "
+        "tokens alone. Multiply along the last axis, as `F.linear` does.",
+        breaks=parts,
+    )
+    class ThreeAxes(Transformer):
+        def head(self, states):
+            return torch.einsum("btd,vd->btv", states, self.embed.embedding.weight)
+
+    @mistake(
         "`decode` gives logits: it should give the decoder's states, so that the head is asked only where "
         "it is needed. The head belongs into `forward`.",
         breaks=parts,
@@ -779,6 +980,14 @@ class WholeModel(Exercise):
             dropped = options.pop("dropout", 0.0)
             super().__init__(vocab_size, d_model, n_heads, d_ff, n_layers, max_length, **options)
             self.embed.dropout = nn.Dropout(dropped)
+
+    @mistake(
+        "`max_length` does not reach what embeds: hand it to `DecoderInput`, which refuses longer texts.",
+        breaks=options,
+    )
+    class LengthIgnored(Transformer):
+        def __init__(self, vocab_size, d_model, n_heads, d_ff, n_layers, max_length, *others, **options):
+            super().__init__(vocab_size, d_model, n_heads, d_ff, n_layers, 512, *others, **options)
 
     @mistake(
         "The table learns nothing as a head: `.detach()` or `.data` cuts the gradient there. Use the "
@@ -825,7 +1034,9 @@ class SequenceLoss(Exercise):
     @behaviour("takes logits of any number of axes, and large ones", points=1)
     def shapes(ask, draw):
         ask.same(draw.scores(4, 5), torch.tensor([1, 4, 0, 2]), 0, 0.1)
-        ask.same(300 * draw.scores(2, 1, 4).sign(), torch.tensor([[1], [2]]), 0)
+        large = 300 * draw.scores(2, 1, 4).sign()
+        large[:, :, 1:3] = torch.tensor([[[-300.0, 300.0]], [[300.0, -300.0]]])  # both targets are unlikely
+        ask.same(large, torch.tensor([[1], [2]]), 0)
 
     @behaviour("passes gradients back, and none to the padding", points=1)
     def gradient(ask, draw):
@@ -1105,7 +1316,7 @@ class WarmupSchedule(Exercise):
 
     @behaviour("falls with the root of the step afterwards", points=2)
     def falling(ask, draw):
-        ask.same(draw.integer(5000, 90_000), 512, 4000)
+        ask.same(draw.integer(450_000, 900_000), 512, 4000)
 
     @behaviour("is highest at the step `warmup`, where both meet", points=1)
     def peak(ask, draw):
