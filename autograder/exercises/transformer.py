@@ -291,25 +291,6 @@ class EncoderStack(Exercise):
             return self.dropout(super().forward(x, mask))
 
     @mistake(
-        "The encoder runs without gradients, under `torch.no_grad()`: it would stay as it began. The memory "
-        "is made once for a target, but it is learned like the rest.",
-        breaks=gradient,
-    )
-    class WithoutGradients(Encoder):
-        @torch.no_grad()
-        def forward(self, x, mask=None):
-            return super().forward(x, mask)
-
-    @mistake(
-        "You turn everything into float32: weights of another type do not fit it. Leave `x` in the type it "
-        "comes in.",
-        breaks=gradient,
-    )
-    class AlwaysFloat32(Encoder):
-        def forward(self, x, mask=None):
-            return super().forward(x.float(), mask)
-
-    @mistake(
         "The gradient ends between two layers: `.detach()` or `.data` cuts the graph, and all before the "
         "last layer learns nothing.",
         breaks=gradient,
