@@ -42,7 +42,7 @@ class EncoderStack(Exercise):
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
         x = draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 0.5)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5, norm_first=True)
         built.same_steps(Step(arguments=(x,), training=True), Step(arguments=(x,), training=False))
 
     @behaviour("passes gradients to its input and to all layers, in any type", points=1)
@@ -62,8 +62,8 @@ class EncoderStack(Exercise):
             self.layers = nn.ModuleList([self.layers[0]] * n_layers)
 
     @mistake(
-        "Your layers stand in a plain list: PyTorch does not look into it, and their weights are neither "
-        "trained nor saved. Put them into an `nn.ModuleList`.",
+        "PyTorch does not find your layers when the stack has been made: they stand in a plain list, or are "
+        "made later. They are neither trained nor saved. Put them into an `nn.ModuleList` in `__init__`.",
         breaks=parameters,
     )
     class PlainList(Encoder):
@@ -90,6 +90,14 @@ class EncoderStack(Exercise):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
             self.norm = nn.Identity()
+
+    @mistake(
+        "Norms come after the sum where nobody asks for it: by default `norm_first` is True.",
+        breaks=parameters,
+    )
+    class AfterByDefault(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=False):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
         "There is a norm at the end of every stack: with post-norm the last layer has ended in one, and a "
@@ -132,8 +140,8 @@ class EncoderStack(Exercise):
             return x
 
     @mistake(
-        "Every layer reads the stack's input, and only the last one counts: each must read what the one "
-        "before it has written.",
+        "Only the last layer counts: every layer reads the stack's input, or the first are left out. Each "
+        "must read what the one before it has written.",
         breaks=stack,
     )
     class AllReadTheInput(Encoder):
@@ -327,7 +335,7 @@ class DecoderStack(Exercise):
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
         x, memory, other = draw.scores(1, 2, 4), draw.scores(1, 3, 4), draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 0.5)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5, norm_first=True)
         built.same_steps(
             Step(arguments=(x, memory), training=True), Step(arguments=(x, other), training=False)
         )
@@ -350,8 +358,8 @@ class DecoderStack(Exercise):
             self.layers = nn.ModuleList([self.layers[0]] * n_layers)
 
     @mistake(
-        "Your layers stand in a plain list: PyTorch does not find their weights there, and they are "
-        "neither trained nor saved. Put them into an `nn.ModuleList`.",
+        "PyTorch does not find your layers when the stack has been made, so they are neither trained nor "
+        "saved: they are in a plain list, or are made later. Put them into an `nn.ModuleList` in `__init__`.",
         breaks=parameters,
     )
     class PlainList(Decoder):
@@ -378,6 +386,14 @@ class DecoderStack(Exercise):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
             self.norm = nn.Identity()
+
+    @mistake(
+        "Norms come after the sum where nobody asks for it: by default `norm_first` is True.",
+        breaks=parameters,
+    )
+    class AfterByDefault(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=False):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
         "There is a norm at the end with post-norm, too: there the last layer has ended in one. Leave it "
@@ -439,8 +455,8 @@ class DecoderStack(Exercise):
             return self.norm(memory)
 
     @mistake(
-        "Every layer reads the stack's input, and only the last one counts: each must go on from what the "
-        "one before it has written.",
+        "Only the last layer counts: every layer reads the stack's input, or the first are left out. Each "
+        "must go on from what the one before it has written.",
         breaks=stack,
     )
     class AllReadTheInput(Decoder):
@@ -543,16 +559,15 @@ class DecoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "You make a causal mask of your own where you should use the one you are given: without a mask "
-        "everything may be seen, and a given one may hide more.",
+        "You make a causal mask of your own: whoever calls says what is hidden, and where no mask is given "
+        "nothing is.",
         breaks=stack,
     )
-    class AlwaysCausal(Decoder):
+    class CausalWhereNoneIsGiven(Decoder):
         def forward(self, x, memory, self_mask=None, memory_mask=None):
-            self_mask = causal_mask(x.shape[1])
-            for layer in self.layers:
-                x = layer(x, memory, self_mask, memory_mask)
-            return self.norm(x)
+            if self_mask is None:
+                self_mask = causal_mask(x.shape[1])
+            return super().forward(x, memory, self_mask, memory_mask)
 
     @mistake(
         "You lay a causal mask over the one you are given: it says all that is hidden. A target whose "
