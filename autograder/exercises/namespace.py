@@ -5,6 +5,7 @@ plain tensors and numbers. `Near` answers from a dictionary in this process; beh
 wall the same `Near` answers over a wire, and no check can tell the difference.
 """
 
+import builtins
 import functools
 import importlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -431,10 +432,19 @@ def _answered(
 
 
 def _described(error: BaseException) -> tuple[str, str]:
+    """The kind of an error and what it says; an answer's own kind of ValueError is a ValueError."""
     try:
-        return type(error).__name__, str(error)[:2000]
+        known = next(kind for kind in type(error).__mro__ if not _of_the_answer(kind))
+        kind = type(error) if known in (Exception, BaseException) else known
+        return kind.__name__, str(error)[:2000]
     except Exception:  # an error of its own making may fail to speak
         return type(error).__name__, ""
+
+
+def _of_the_answer(kind: type) -> bool:
+    """Whether a class is a notebook's own, or of names that are in no module."""
+    bare = kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is not kind
+    return bare or kind.__module__ == "__main__"
 
 
 _refused: list[str] = []
