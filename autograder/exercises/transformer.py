@@ -1173,6 +1173,46 @@ class SequenceLoss(Exercise):
         ).exp()
 
     @mistake(
+        "You give a number for each token: the loss is one number, their mean.",
+        breaks=mean,
+    )
+    def one_for_each(logits, target_ids, pad_id, label_smoothing=0.0):
+        losses = F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing,
+            reduction="none",
+        )
+        return losses.reshape(target_ids.shape)
+
+    @mistake(
+        "You smooth where nobody asks for it: by default `label_smoothing` is 0.0.",
+        breaks=mean,
+    )
+    def smoothed_by_default(logits, target_ids, pad_id, label_smoothing=0.1):
+        return F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing,
+        )
+
+    @mistake(
+        "You take the mean over the vocabulary, too: for each token the products of wanted probability and "
+        "logarithm are summed; the mean is that of the tokens.",
+        breaks=mean,
+    )
+    def mean_over_vocabulary(logits, target_ids, pad_id, label_smoothing=0.0):
+        loss = F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing,
+        )
+        return loss / logits.shape[-1]
+
+    @mistake(
         "`label_smoothing` is not used: hand it on.",
         breaks=smoothing,
     )
@@ -1190,6 +1230,42 @@ class SequenceLoss(Exercise):
         wanted = torch.full_like(logits, label_smoothing / (logits.shape[-1] - 1))
         wanted.scatter_(-1, target_ids[:, None], 1 - label_smoothing)
         return -(wanted * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+    @mistake(
+        "Padding gets no share in your smoothing: here the share is spread over the whole vocabulary, the "
+        "padding's and the wanted token's places included.",
+        breaks=smoothing,
+    )
+    def none_for_padding(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logits, target_ids = logits[real], target_ids[real]
+        wanted = torch.full_like(logits, label_smoothing / (logits.shape[-1] - 2))
+        wanted.scatter_(-1, target_ids[:, None], 1 - label_smoothing)
+        if 0 <= pad_id < logits.shape[-1]:
+            wanted[:, pad_id] = 0.0
+        return -(wanted * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+    @mistake(
+        "The share comes on top: what is spread is taken from the wanted token, which keeps `1 - "
+        "label_smoothing`, so that all is 1 again.",
+        breaks=smoothing,
+    )
+    def share_on_top(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logs = logits[real].log_softmax(dim=-1)
+        nll = -logs.gather(-1, target_ids[real][:, None]).mean()
+        return nll - label_smoothing * logs.mean()
+
+    @mistake(
+        "You give the Kullback-Leibler divergence, as `F.kl_div` does: it is the cross-entropy without the "
+        "entropy of the wanted probabilities.",
+        breaks=smoothing,
+    )
+    def divergence(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        wanted = F.one_hot(target_ids[real], logits.shape[-1]) * (1 - label_smoothing)
+        wanted = wanted + label_smoothing / logits.shape[-1]
+        return F.kl_div(logits[real].log_softmax(dim=-1), wanted, reduction="batchmean")
 
     @mistake(
         "You smooth with the sum over the vocabulary, not with its mean: each token gets the whole share "
@@ -1239,8 +1315,8 @@ class SequenceLoss(Exercise):
         )
 
     @mistake(
-        "exp overflows for large logits: take `log_softmax`, which subtracts the largest first, or "
-        "`F.cross_entropy`.",
+        "Large logits are too much: their exp is infinite, or a softmax is rounded to 0 before its logarithm "
+        "is taken. Take `log_softmax`, which subtracts the largest first, or `F.cross_entropy`.",
         breaks=shapes,
     )
     def overflow(logits, target_ids, pad_id, label_smoothing=0.0):
@@ -1248,6 +1324,17 @@ class SequenceLoss(Exercise):
         logits, target_ids = logits[real], target_ids[real]
         logs = logits - logits.exp().sum(dim=-1, keepdim=True).log()
         nll = -logs.gather(-1, target_ids[:, None]).mean()
+        return (1 - label_smoothing) * nll - label_smoothing * logs.mean()
+
+    @mistake(
+        "A small number is added before the logarithm: unlikely tokens then cost too little, and nothing is "
+        "learned from them. `log_softmax` needs none.",
+        breaks=shapes,
+    )
+    def small_number_added(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logs = (logits[real].softmax(dim=-1) + 1e-9).log()
+        nll = -logs.gather(-1, target_ids[real][:, None]).mean()
         return (1 - label_smoothing) * nll - label_smoothing * logs.mean()
 
     @mistake(
@@ -1370,6 +1457,34 @@ class WarmupSchedule(Exercise):
         return d_model**-0.5 * min(step**-0.5, step * warmup**-0.5)
 
     @mistake(
+        "The line grows by 1 / `warmup`, to 1: it should end where the other term is at that step, at one "
+        "over the root of `warmup`. The exponent is -1.5.",
+        breaks=rising,
+    )
+    def up_to_one(step, d_model, warmup):
+        if step < 1:
+            raise ValueError
+        return d_model**-0.5 * min(step**-0.5, step / warmup)
+
+    @mistake(
+        "`//` leaves whole numbers alone: through the whole warm-up the learning rate is 0. Divide with `/`.",
+        breaks=rising,
+    )
+    def whole_numbers(step, d_model, warmup):
+        if step < 1:
+            raise ValueError
+        return d_model**-0.5 * min(step**-0.5, step // warmup * warmup**-0.5)
+
+    @mistake(
+        "You return a tensor: a learning rate is a number of Python's. Take `**` and `min`, or `.item()`.",
+        breaks=rising,
+    )
+    def tensor(step, d_model, warmup):
+        if step < 1:
+            raise ValueError
+        return torch.tensor(d_model**-0.5 * min(step**-0.5, step * warmup**-1.5))
+
+    @mistake(
         "The learning rate has no warm-up: it falls from the first step on.",
         breaks=rising,
     )
@@ -1431,6 +1546,23 @@ class WarmupSchedule(Exercise):
     )
     def zero_before(step, d_model, warmup):
         return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5) if step > 0 else 0.0
+
+    @mistake(
+        "Before the first step you give the first one's rate: a wrong count is hidden. Raise a ValueError.",
+        breaks=refuses,
+    )
+    def first_instead(step, d_model, warmup):
+        step = max(step, 1)
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    @mistake(
+        "You refuse the first step, too: it is 1. Refuse what comes before, `step < 1`.",
+        breaks=rising,
+    )
+    def first_refused(step, d_model, warmup):
+        if step <= 1:
+            raise ValueError
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
 
     @mistake(
         "`assert` raises an AssertionError, and nothing at all where Python runs with -O: raise a "
