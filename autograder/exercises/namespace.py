@@ -5,9 +5,9 @@ plain tensors and numbers. `Near` answers from a dictionary in this process; beh
 wall the same `Near` answers over a wire, and no check can tell the difference.
 """
 
-import builtins
 import functools
 import importlib
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -442,9 +442,9 @@ def _described(error: BaseException) -> tuple[str, str]:
 
 
 def _of_the_answer(kind: type) -> bool:
-    """Whether a class is a notebook's own, or of names that are in no module."""
-    bare = kind.__module__ == "builtins" and getattr(builtins, kind.__name__, None) is not kind
-    return bare or kind.__module__ == "__main__"
+    """Whether a class is a notebook's own: it is of the notebook, or not where it says it is."""
+    home = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or getattr(home, kind.__name__, None) is not kind
 
 
 _refused: list[str] = []
