@@ -1467,15 +1467,6 @@ class WarmupSchedule(Exercise):
         return d_model**-0.5 * min(step**-0.5, step / warmup)
 
     @mistake(
-        "`//` leaves whole numbers alone: through the whole warm-up the learning rate is 0. Divide with `/`.",
-        breaks=rising,
-    )
-    def whole_numbers(step, d_model, warmup):
-        if step < 1:
-            raise ValueError
-        return d_model**-0.5 * min(step**-0.5, step // warmup * warmup**-0.5)
-
-    @mistake(
         "You return a tensor: a learning rate is a number of Python's. Take `**` and `min`, or `.item()`.",
         breaks=rising,
     )
