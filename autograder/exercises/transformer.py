@@ -689,7 +689,7 @@ class WholeModel(Exercise):
         )
         ask.build(draw, 3, 2, 1, 1, 1, 2).refuses("ValueError", torch.tensor([[1, 2, 1]]), method="encode")
 
-    @behaviour("passes gradients to every parameter, to the table from both of its ends", points=1)
+    @behaviour("passes gradients to every parameter, to the table from both ends, in any type", points=1)
     def gradient(ask, draw):
         built = ask.build(draw, **SIZE, dtype=DOUBLE)
         built.same_gradient(PADDED, WRITTEN, upstream=draw.scores(2, 3, 11, dtype=DOUBLE))
