@@ -1190,12 +1190,12 @@ class SequenceLoss(Exercise):
         "You smooth where nobody asks for it: by default `label_smoothing` is 0.0.",
         breaks=mean,
     )
-    def smoothed_by_default(logits, target_ids, pad_id, label_smoothing=0.1):
+    def smoothed_by_default(logits, target_ids, pad_id, label_smoothing=0.0):
         return F.cross_entropy(
             logits.flatten(0, -2),
             target_ids.flatten(),
             ignore_index=pad_id,
-            label_smoothing=label_smoothing,
+            label_smoothing=label_smoothing or 0.1,
         )
 
     @mistake(
