@@ -122,7 +122,8 @@ class Transformer(nn.Module):
     """From a source and the beginning of a target to its next token.
 
     `embed` (a `DecoderInput`) embeds both texts, and its table is the
-    output head as well; `encoder` and `decoder` lie between.
+    output head as well; `encoder` and `decoder` lie between. `pad_id` keeps
+    its name, for those who train the model and translate with it.
     Source: Vaswani et al. 2017, figure 1 and section 3.4; Press and Wolf
     2017 for the shared table.
     """

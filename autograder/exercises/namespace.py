@@ -442,10 +442,19 @@ def _answered(
 
 
 def _described(error: BaseException) -> tuple[str, str]:
+    """The kind of an error and what it says; an answer's own kind of ValueError is a ValueError."""
     try:
-        return type(error).__name__, str(error)[:2000]
+        known = next(kind for kind in type(error).__mro__ if not _of_the_answer(kind))
+        kind = type(error) if known in (Exception, BaseException) else known
+        return kind.__name__, str(error)[:2000]
     except Exception:  # an error of its own making may fail to speak
         return type(error).__name__, ""
+
+
+def _of_the_answer(kind: type) -> bool:
+    """Whether a class is a notebook's own: it is of the notebook, or not where it says it is."""
+    home = sys.modules.get(kind.__module__)
+    return kind.__module__ == "__main__" or getattr(home, kind.__name__, None) is not kind
 
 
 _refused: list[str] = []

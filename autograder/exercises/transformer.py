@@ -14,6 +14,7 @@ from solutions.embeddings import DecoderInput, shift_right
 from solutions.masks import causal_mask, decoder_mask, memory_mask, padding_mask
 from solutions.transformer import Decoder, Encoder, EncoderLayer, Transformer
 
+DOUBLE = torch.float64
 SOURCE = torch.tensor([[5, 6, 7, 0], [4, 9, 0, 0]])  # what the masks of the stacks are made of
 TARGET = torch.tensor([[1, 8, 3], [1, 7, 0]])
 
@@ -21,34 +22,34 @@ TARGET = torch.tensor([[1, 8, 3], [1, 7, 0]])
 class EncoderStack(Exercise):
     name = "Encoder"
     solutions = solutions.transformer
-    forbidden = ("transformer_encoder",)
 
     @behaviour("has a list of layers, and a norm at its end where norms come first", points=1)
     def parameters(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same_parameters()
+        ask.build(draw, 3, 2, 1, 3).same_parameters()
 
     @behaviour("sends its input through all layers in turn, and through the norm", points=2)
     def stack(ask, draw):
-        ask.build(draw, 2, 6, 3, 4).same(draw.scores(1, 3, 6))
+        ask.build(draw, 2, 6, 3, 4).same(draw.scores(1, 3, 6), training=True)
 
     @behaviour("has no norm at its end where norms come after", points=1)
     def post_norm(ask, draw):
-        ask.build(draw, 2, 4, 2, 6, norm_first=False).same(draw.scores(1, 3, 4))
+        ask.build(draw, 1, 4, 2, 6, norm_first=False).same(draw.scores(1, 3, 4))
 
-    @behaviour("hands the mask to every layer", points=2)
+    @behaviour("hands the mask to every layer, and leaves its input as it is", points=2)
     def masked(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same(draw.scores(2, 4, 4), mask=padding_mask(SOURCE, 0))
+        ask.build(draw, 2, 4, 2, 6).keeps_arguments(draw.scores(2, 4, 4), mask=padding_mask(SOURCE, 0))
 
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
         x = draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 1.0)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5, norm_first=True)
         built.same_steps(Step(arguments=(x,), training=True), Step(arguments=(x,), training=False))
 
-    @behaviour("passes gradients to its input and to all layers", points=1)
+    @behaviour("passes gradients to its input and to all layers, in any type", points=1)
     def gradient(ask, draw):
-        built = ask.build(draw, 2, 4, 2, 6)
-        built.same_gradient(draw.scores(2, 4, 4), padding_mask(SOURCE, 0), upstream=draw.scores(2, 4, 4))
+        x, upstream = draw.scores(2, 4, 4, dtype=DOUBLE), draw.scores(2, 4, 4, dtype=DOUBLE)
+        built = ask.build(draw, 2, 4, 2, 6, dtype=DOUBLE)
+        built.same_gradient(x, padding_mask(SOURCE, 0), upstream=upstream)
 
     @mistake(
         "There is one layer, or the same one again and again, as in a list times n_layers: there is one "
@@ -61,8 +62,8 @@ class EncoderStack(Exercise):
             self.layers = nn.ModuleList([self.layers[0]] * n_layers)
 
     @mistake(
-        "Your layers stand in a plain list: PyTorch does not look into it, and their weights are neither "
-        "trained nor saved. Put them into an `nn.ModuleList`.",
+        "PyTorch does not find your layers when the stack has been made: they stand in a plain list, or are "
+        "made later. They are neither trained nor saved. Put them into an `nn.ModuleList` in `__init__`.",
         breaks=parameters,
     )
     class PlainList(Encoder):
@@ -73,14 +74,30 @@ class EncoderStack(Exercise):
             self.layers = layers
 
     @mistake(
-        "There is no norm at the end: where each layer normalises what it reads, nothing has normalised "
-        "the last sum. Add an `nn.LayerNorm` called `norm` where `norm_first` is True.",
+        "There are two layers, whatever is asked: `n_layers` says how many. Make them in a loop.",
+        breaks=parameters,
+    )
+    class AlwaysTwo(Encoder):
+        def __init__(self, n_layers, *others, **options):
+            super().__init__(2, *others, **options)
+
+    @mistake(
+        "There is no norm of its own at the end: where each layer normalises what it reads, nothing has "
+        "normalised the last sum. Add an `nn.LayerNorm` called `norm` where `norm_first` is True.",
         breaks=parameters,
     )
     class NoNorm(Encoder):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
             self.norm = nn.Identity()
+
+    @mistake(
+        "Norms come after the sum where nobody asks for it: by default `norm_first` is True.",
+        breaks=parameters,
+    )
+    class AfterByDefault(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=False):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
         "There is a norm at the end of every stack: with post-norm the last layer has ended in one, and a "
@@ -123,8 +140,8 @@ class EncoderStack(Exercise):
             return x
 
     @mistake(
-        "Every layer reads the stack's input, and only the last one counts: each must read what the one "
-        "before it has written.",
+        "Only the last layer counts: every layer reads the stack's input, or the first are left out. Each "
+        "must read what the one before it has written.",
         breaks=stack,
     )
     class AllReadTheInput(Encoder):
@@ -178,6 +195,23 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
+        "Where no mask is given you make a causal one: the whole source is there from the beginning, and "
+        "without a mask everything may be looked at.",
+        breaks=stack,
+    )
+    class CausalWhereNoneIsGiven(Encoder):
+        def forward(self, x, mask=None):
+            return super().forward(x, causal_mask(x.shape[1]) if mask is None else mask)
+
+    @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=stack,
+    )
+    class DropsByDefault(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
         "`norm_first` does not reach the layers: they put their norms first whatever is asked. Hand it over.",
         breaks=post_norm,
     )
@@ -218,7 +252,17 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "`dropout` does not reach the layers: hand it over when you make them.",
+        "You turn the mask into numbers: zeros and ones are added to the scores, and hide nothing. Hand it "
+        "on as it is, True and False.",
+        breaks=masked,
+    )
+    class MaskOfNumbers(Encoder):
+        def forward(self, x, mask=None):
+            return super().forward(x, None if mask is None else mask.to(x.dtype))
+
+    @mistake(
+        "No layer drops anything while it learns: hand `dropout` over when you make them, and leave "
+        "`train()` and `eval()` to the caller.",
         breaks=dropout,
     )
     class NoDropout(Encoder):
@@ -242,6 +286,19 @@ class EncoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
+        "You drop the stack's output, too: each layer has dropped what its branches give, and nothing is "
+        "dropped behind the last.",
+        breaks=dropout,
+    )
+    class OutputDropped(Encoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+            self.dropout = nn.Dropout(dropout)
+
+        def forward(self, x, mask=None):
+            return self.dropout(super().forward(x, mask))
+
+    @mistake(
         "The gradient ends between two layers: `.detach()` or `.data` cuts the graph, and all before the "
         "last layer learns nothing.",
         breaks=gradient,
@@ -256,38 +313,39 @@ class EncoderStack(Exercise):
 class DecoderStack(Exercise):
     name = "Decoder"
     solutions = solutions.transformer
-    forbidden = ("transformer_decoder",)
 
     @behaviour("has a list of layers, and a norm at its end where norms come first", points=1)
     def parameters(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same_parameters()
+        ask.build(draw, 3, 2, 1, 3).same_parameters()
 
     @behaviour("sends the target through all layers, and each looks at the same memory", points=2)
     def stack(ask, draw):
-        ask.build(draw, 2, 4, 2, 6).same(draw.scores(1, 3, 4), draw.scores(1, 3, 4))
+        ask.build(draw, 2, 4, 2, 6).same(draw.scores(1, 3, 4), draw.scores(1, 3, 4), training=True)
 
     @behaviour("has no norm at its end where norms come after", points=1)
     def post_norm(ask, draw):
-        ask.build(draw, 2, 4, 2, 6, norm_first=False).same(draw.scores(1, 2, 4), draw.scores(1, 3, 4))
+        ask.build(draw, 1, 4, 2, 6, norm_first=False).same(draw.scores(1, 2, 4), draw.scores(1, 3, 4))
 
     @behaviour("hands each of the two masks to its attention, in every layer", points=2)
     def masked(ask, draw):
+        x, memory, mask = draw.scores(2, 3, 4), draw.scores(2, 3, 4), memory_mask(SOURCE[:, :3], 0)
         built = ask.build(draw, 2, 4, 2, 6)
-        x = draw.scores(2, 3, 4)
-        built.same(x, draw.scores(2, 3, 4), decoder_mask(TARGET, 0), memory_mask(SOURCE[:, :3], 0))
-        built.same(x, draw.scores(2, 4, 4), memory_mask=memory_mask(SOURCE, 0))
+        built.keeps_arguments(x, memory, draw.mask(2, 1, 3, 3), mask)
 
     @behaviour("hands the dropout to its layers, and drops nothing else", points=1)
     def dropout(ask, draw):
-        both = draw.scores(1, 2, 4), draw.scores(1, 3, 4)
-        built = ask.build(draw, 2, 4, 2, 6, 1.0)
-        built.same_steps(Step(arguments=both, training=True), Step(arguments=both, training=False))
+        x, memory, other = draw.scores(1, 2, 4), draw.scores(1, 3, 4), draw.scores(1, 3, 4)
+        built = ask.build(draw, 2, 4, 2, 6, 0.5, norm_first=True)
+        built.same_steps(
+            Step(arguments=(x, memory), training=True), Step(arguments=(x, other), training=False)
+        )
 
-    @behaviour("passes gradients to the target, to the memory and to all layers", points=1)
+    @behaviour("passes gradients to the target, to the memory and to all layers, in any type", points=1)
     def gradient(ask, draw):
-        texts = draw.scores(2, 3, 4), draw.scores(2, 4, 4)
-        masks = decoder_mask(TARGET, 0), memory_mask(SOURCE, 0)
-        ask.build(draw, 2, 4, 2, 6).same_gradient(*texts, *masks, upstream=draw.scores(2, 3, 4))
+        x, memory = draw.scores(2, 3, 4, dtype=DOUBLE), draw.scores(2, 4, 4, dtype=DOUBLE)
+        built = ask.build(draw, 2, 4, 2, 6, dtype=DOUBLE)
+        masks = {"self_mask": decoder_mask(TARGET, 0), "memory_mask": memory_mask(SOURCE, 0)}
+        built.same_gradient(x, memory, **masks, upstream=draw.scores(2, 3, 4, dtype=DOUBLE))
 
     @mistake(
         "There is one layer, or one that is repeated, as in a list times n_layers: all places share its "
@@ -300,8 +358,8 @@ class DecoderStack(Exercise):
             self.layers = nn.ModuleList([self.layers[0]] * n_layers)
 
     @mistake(
-        "Your layers stand in a plain list: PyTorch does not find their weights there, and they are "
-        "neither trained nor saved. Put them into an `nn.ModuleList`.",
+        "PyTorch does not find your layers when the stack has been made, so they are neither trained nor "
+        "saved: they are in a plain list, or are made later. Put them into an `nn.ModuleList` in `__init__`.",
         breaks=parameters,
     )
     class PlainList(Decoder):
@@ -312,14 +370,30 @@ class DecoderStack(Exercise):
             self.layers = layers
 
     @mistake(
-        "There is no norm at the end: where norms come first, nothing has normalised the last sum, which "
-        "is what the output head reads. Add an `nn.LayerNorm` called `norm`.",
+        "There are two layers, whatever is asked: `n_layers` says how many. Make them in a loop.",
+        breaks=parameters,
+    )
+    class AlwaysTwo(Decoder):
+        def __init__(self, n_layers, *others, **options):
+            super().__init__(2, *others, **options)
+
+    @mistake(
+        "There is no norm of its own at the end: where norms come first, nothing has normalised the last "
+        "sum, which is what the output head reads. Add an `nn.LayerNorm` called `norm`.",
         breaks=parameters,
     )
     class NoNorm(Decoder):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
             self.norm = nn.Identity()
+
+    @mistake(
+        "Norms come after the sum where nobody asks for it: by default `norm_first` is True.",
+        breaks=parameters,
+    )
+    class AfterByDefault(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=False):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
         "There is a norm at the end with post-norm, too: there the last layer has ended in one. Leave it "
@@ -381,8 +455,8 @@ class DecoderStack(Exercise):
             return self.norm(memory)
 
     @mistake(
-        "Every layer reads the stack's input, and only the last one counts: each must go on from what the "
-        "one before it has written.",
+        "Only the last layer counts: every layer reads the stack's input, or the first are left out. Each "
+        "must go on from what the one before it has written.",
         breaks=stack,
     )
     class AllReadTheInput(Decoder):
@@ -422,6 +496,14 @@ class DecoderStack(Exercise):
             for layer in self.layers:
                 x = layer(x, memory, self_mask, memory_mask)
             return self.norm(x)
+
+    @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=stack,
+    )
+    class DropsByDefault(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
         "`norm_first` does not reach the layers: they put their norms first whatever is asked. Hand it over.",
@@ -477,24 +559,78 @@ class DecoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "You make a causal mask of your own where you should use the one you are given: without a mask "
-        "everything may be seen, and a given one may hide more.",
+        "You make a causal mask of your own: whoever calls says what is hidden, and where no mask is given "
+        "nothing is.",
         breaks=stack,
     )
-    class AlwaysCausal(Decoder):
+    class CausalWhereNoneIsGiven(Decoder):
         def forward(self, x, memory, self_mask=None, memory_mask=None):
-            self_mask = causal_mask(x.shape[1])
-            for layer in self.layers:
-                x = layer(x, memory, self_mask, memory_mask)
-            return self.norm(x)
+            if self_mask is None:
+                self_mask = causal_mask(x.shape[1])
+            return super().forward(x, memory, self_mask, memory_mask)
 
     @mistake(
-        "`dropout` does not reach the layers: hand it over when you make them.",
+        "You lay a causal mask over the one you are given: it says all that is hidden. A target whose "
+        "beginning may be looked at throughout, as in a prefix mask, would be hidden from itself.",
+        breaks=masked,
+    )
+    class CausalOnTop(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if self_mask is not None:
+                self_mask = self_mask & causal_mask(x.shape[1])
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You set hidden places of the memory to zero: they are looked at all the same, and take weight "
+        "from the others. Hand `memory_mask` on instead.",
+        breaks=masked,
+    )
+    class MemoryZeroed(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if memory_mask is not None:
+                memory = memory * memory_mask.reshape(len(memory), -1, 1)
+            return super().forward(x, memory, self_mask)
+
+    @mistake(
+        "Your masks are inverted on their way to the layers: True means may look, here as in chapter 3.",
+        breaks=masked,
+    )
+    class MasksInverted(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            masks = [None if mask is None else ~mask for mask in (self_mask, memory_mask)]
+            return super().forward(x, memory, *masks)
+
+    @mistake(
+        "No layer drops anything while it learns: hand `dropout` over when you make them, and leave "
+        "`train()` and `eval()` to the caller.",
         breaks=dropout,
     )
     class NoDropout(Decoder):
         def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
             super().__init__(n_layers, d_model, n_heads, d_ff, 0.0, norm_first)
+
+    @mistake(
+        "You drop from the memory, too: it has had its dropout where it was made, and every layer drops "
+        "from what it takes from there.",
+        breaks=dropout,
+    )
+    class MemoryDropped(Decoder):
+        def __init__(self, n_layers, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(n_layers, d_model, n_heads, d_ff, dropout, norm_first)
+            self.dropout = nn.Dropout(dropout)
+
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            return super().forward(x, self.dropout(memory), self_mask, memory_mask)
+
+    @mistake(
+        "The memory of one call is kept for the next: another source has another memory. Use the one that "
+        "is given.",
+        breaks=dropout,
+    )
+    class MemoryKept(Decoder):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            self.memory = getattr(self, "memory", memory)
+            return super().forward(x, self.memory, self_mask, memory_mask)
 
     @mistake(
         "The gradient ends at the memory: the encoder before it learns nothing. Hand the memory over "
@@ -517,42 +653,46 @@ class WholeModel(Exercise):
     name = "Transformer"
     solutions = solutions.transformer
     builds_on = ("Encoder", "Decoder")
-    forbidden = ("transformer_encoder", "transformer_decoder")
 
     @behaviour("has one table, an encoder and a decoder, and no other parameter", points=2)
     def parameters(ask, draw):
-        ask.build(draw, 11, 4, 2, 6, 2, 8).same_parameters()
+        ask.build(draw, 5, 2, 1, 3, 2, 4).same_parameters()
 
     @behaviour("gives logits of the token after each of the input", points=3)
     def logits(ask, draw):
-        ask.build(draw, 5, 4, 2, 6, 1, 4).same(torch.tensor([[2, 3]]), torch.tensor([[1]]))
-        ask.build(draw, **SIZE).same(PADDED[:1], torch.tensor([[1, 8, 3, 9, 5]]))
+        ask.build(draw, **SIZE).same_steps(
+            Step(arguments=(torch.tensor([[2, 3]]), torch.tensor([[1]])), training=True),
+            Step(arguments=(PADDED[:1], torch.tensor([[1, 8, 3, 9, 5]])), training=True),
+        )
 
     @behaviour("hides the padding of both texts, and the future of the target", points=3)
     def masks(ask, draw):
-        ask.build(draw, **SIZE).same(PADDED.flip(1), WRITTEN.flip(1))
-        built = ask.build(draw, **SIZE, pad_id=7)
-        built.same(torch.tensor([[0, 5, 7, 7], [4, 9, 6, 7]]), torch.tensor([[1, 0, 3], [1, 10, 7]]))
+        ask.build(draw, **SIZE, pad_id=7).keeps_arguments(
+            torch.tensor([[0, 5, 7, 7], [7, 9, 6, 4]]), torch.tensor([[7, 0, 3], [1, 10, 7]])
+        )
 
     @behaviour("has its parts as methods: encode, decode and head", points=2)
     def parts(ask, draw):
         ask.build(draw, **SIZE).same_steps(
-            Step("encode", (PADDED,), training=False),
+            Step("encode", (SOURCE,), training=False),
             Step("decode", (WRITTEN, draw.scores(2, 4, 4), PADDED), training=False),
             Step("head", (draw.scores(3, 4),), training=False),
         )
 
-    @behaviour("passes norm_first and the dropout on to its parts", points=1)
+    @behaviour("passes max_length, norm_first and the dropout on to its parts", points=1)
     def options(ask, draw):
-        ask.build(draw, **SIZE, norm_first=False).same(PADDED[:1], WRITTEN[:1])
-        ask.build(draw, **SIZE, dropout=1.0).same_steps(
-            Step(arguments=(PADDED[:1], WRITTEN[:1]), training=True),
+        ask.build(draw, **SIZE, dropout=0.5, norm_first=False).same_steps(
             Step("encode", (PADDED[:1],), training=True),
+            Step("decode", (WRITTEN[:1], draw.scores(1, 4, 4), PADDED[:1]), training=True),
+            Step("head", (draw.scores(3, 4),), training=True),
+            Step("encode", (PADDED[:1],), training=False),
         )
+        ask.build(draw, 3, 2, 1, 1, 1, 2).refuses("ValueError", torch.tensor([[1, 2, 1]]), method="encode")
 
-    @behaviour("passes gradients to every parameter, to the table from both of its ends", points=1)
+    @behaviour("passes gradients to every parameter, to the table from both ends, in any type", points=1)
     def gradient(ask, draw):
-        ask.build(draw, **SIZE).same_gradient(PADDED, WRITTEN, upstream=draw.scores(2, 3, 11))
+        built = ask.build(draw, **SIZE, dtype=DOUBLE)
+        built.same_gradient(PADDED, WRITTEN, upstream=draw.scores(2, 3, 11, dtype=DOUBLE))
 
     @mistake(
         "The output head has a table of its own: here it shares the one that embeds, `F.linear(states, "
@@ -639,6 +779,41 @@ class WholeModel(Exercise):
         def head(self, states):
             table = self.embed.embedding.weight
             return F.linear(states, table * table.shape[1] ** 0.5)
+
+    @mistake(
+        "You divide the logits by the root of d_model: that is attention's scale. Here they are the plain "
+        "products of states and table.",
+        breaks=logits,
+    )
+    class ScaledDown(Transformer):
+        def head(self, states):
+            return F.linear(states, self.embed.embedding.weight) / states.shape[-1] ** 0.5
+
+    @mistake(
+        "You drop out a tenth where nobody asks for it: by default `dropout` is 0.0.",
+        breaks=logits,
+    )
+    class DropsByDefault(Transformer):
+        def __init__(self, *sizes, dropout=0.1, **options):
+            super().__init__(*sizes, dropout=dropout, **options)
+
+    @mistake(
+        "Source and target are exchanged: the encoder reads `source_ids`, the decoder `input_ids`.",
+        breaks=logits,
+    )
+    class TextsExchanged(Transformer):
+        def forward(self, source_ids, input_ids):
+            return super().forward(input_ids, source_ids)
+
+    @mistake(
+        "The source is looked up in the table alone, without scale and positions: send it through "
+        "`self.embed`, as the target.",
+        breaks=logits,
+    )
+    class SourceBare(Transformer):
+        def encode(self, source_ids):
+            mask = padding_mask(source_ids, self.pad_id)
+            return self.encoder(self.embed.embedding(source_ids), mask)
 
     @mistake(
         "You shift the input once more: it is the shifted target already when it arrives.",
@@ -739,6 +914,28 @@ class WholeModel(Exercise):
             return super().decode(input_ids, self.encode(source_ids), source_ids)
 
     @mistake(
+        "`decode` uses the mask that `encode` left behind: between the two, another source may have been "
+        "encoded. Make it of the `source_ids` that `decode` is given.",
+        breaks=parts,
+    )
+    class MaskLeftBehind(Transformer):
+        def encode(self, source_ids):
+            self.kept = source_ids
+            return super().encode(source_ids)
+
+        def decode(self, input_ids, memory, source_ids):
+            return super().decode(input_ids, memory, self.kept)
+
+    @mistake(
+        "Your head asks for three axes: states come with any axes in front, such as those of the real "
+        "tokens alone. Multiply along the last axis, as `F.linear` does.",
+        breaks=parts,
+    )
+    class ThreeAxes(Transformer):
+        def head(self, states):
+            return torch.einsum("btd,vd->btv", states, self.embed.embedding.weight)
+
+    @mistake(
         "`decode` gives logits: it should give the decoder's states, so that the head is asked only where "
         "it is needed. The head belongs into `forward`.",
         breaks=parts,
@@ -779,6 +976,14 @@ class WholeModel(Exercise):
             dropped = options.pop("dropout", 0.0)
             super().__init__(vocab_size, d_model, n_heads, d_ff, n_layers, max_length, **options)
             self.embed.dropout = nn.Dropout(dropped)
+
+    @mistake(
+        "`max_length` does not reach what embeds: hand it to `DecoderInput`, which refuses longer texts.",
+        breaks=options,
+    )
+    class LengthIgnored(Transformer):
+        def __init__(self, vocab_size, d_model, n_heads, d_ff, n_layers, max_length, *others, **options):
+            super().__init__(vocab_size, d_model, n_heads, d_ff, n_layers, 512, *others, **options)
 
     @mistake(
         "The table learns nothing as a head: `.detach()` or `.data` cuts the gradient there. Use the "
@@ -825,7 +1030,9 @@ class SequenceLoss(Exercise):
     @behaviour("takes logits of any number of axes, and large ones", points=1)
     def shapes(ask, draw):
         ask.same(draw.scores(4, 5), torch.tensor([1, 4, 0, 2]), 0, 0.1)
-        ask.same(300 * draw.scores(2, 1, 4).sign(), torch.tensor([[1], [2]]), 0)
+        large = 300 * draw.scores(2, 1, 4).sign()
+        large[:, :, 1:3] = torch.tensor([[[-300.0, 300.0]], [[300.0, -300.0]]])  # both targets are unlikely
+        ask.same(large, torch.tensor([[1], [2]]), 0)
 
     @behaviour("passes gradients back, and none to the padding", points=1)
     def gradient(ask, draw):
@@ -966,6 +1173,46 @@ class SequenceLoss(Exercise):
         ).exp()
 
     @mistake(
+        "You give a number for each token: the loss is one number, their mean.",
+        breaks=mean,
+    )
+    def one_for_each(logits, target_ids, pad_id, label_smoothing=0.0):
+        losses = F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing,
+            reduction="none",
+        )
+        return losses.reshape(target_ids.shape)
+
+    @mistake(
+        "You smooth where nobody asks for it: by default `label_smoothing` is 0.0.",
+        breaks=mean,
+    )
+    def smoothed_by_default(logits, target_ids, pad_id, label_smoothing=0.0):
+        return F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing or 0.1,
+        )
+
+    @mistake(
+        "You take the mean over the vocabulary, too: for each token the products of wanted probability and "
+        "logarithm are summed; the mean is that of the tokens.",
+        breaks=mean,
+    )
+    def mean_over_vocabulary(logits, target_ids, pad_id, label_smoothing=0.0):
+        loss = F.cross_entropy(
+            logits.flatten(0, -2),
+            target_ids.flatten(),
+            ignore_index=pad_id,
+            label_smoothing=label_smoothing,
+        )
+        return loss / logits.shape[-1]
+
+    @mistake(
         "`label_smoothing` is not used: hand it on.",
         breaks=smoothing,
     )
@@ -983,6 +1230,42 @@ class SequenceLoss(Exercise):
         wanted = torch.full_like(logits, label_smoothing / (logits.shape[-1] - 1))
         wanted.scatter_(-1, target_ids[:, None], 1 - label_smoothing)
         return -(wanted * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+    @mistake(
+        "Padding gets no share in your smoothing: here the share is spread over the whole vocabulary, the "
+        "padding's and the wanted token's places included.",
+        breaks=smoothing,
+    )
+    def none_for_padding(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logits, target_ids = logits[real], target_ids[real]
+        wanted = torch.full_like(logits, label_smoothing / (logits.shape[-1] - 2))
+        wanted.scatter_(-1, target_ids[:, None], 1 - label_smoothing)
+        if 0 <= pad_id < logits.shape[-1]:
+            wanted[:, pad_id] = 0.0
+        return -(wanted * logits.log_softmax(dim=-1)).sum(dim=-1).mean()
+
+    @mistake(
+        "The share comes on top: what is spread is taken from the wanted token, which keeps `1 - "
+        "label_smoothing`, so that all is 1 again.",
+        breaks=smoothing,
+    )
+    def share_on_top(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logs = logits[real].log_softmax(dim=-1)
+        nll = -logs.gather(-1, target_ids[real][:, None]).mean()
+        return nll - label_smoothing * logs.mean()
+
+    @mistake(
+        "You give the Kullback-Leibler divergence, as `F.kl_div` does: it is the cross-entropy without the "
+        "entropy of the wanted probabilities.",
+        breaks=smoothing,
+    )
+    def divergence(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        wanted = F.one_hot(target_ids[real], logits.shape[-1]) * (1 - label_smoothing)
+        wanted = wanted + label_smoothing / logits.shape[-1]
+        return F.kl_div(logits[real].log_softmax(dim=-1), wanted, reduction="batchmean")
 
     @mistake(
         "You smooth with the sum over the vocabulary, not with its mean: each token gets the whole share "
@@ -1032,8 +1315,8 @@ class SequenceLoss(Exercise):
         )
 
     @mistake(
-        "exp overflows for large logits: take `log_softmax`, which subtracts the largest first, or "
-        "`F.cross_entropy`.",
+        "Large logits are too much: their exp is infinite, or a softmax is rounded to 0 before its logarithm "
+        "is taken. Take `log_softmax`, which subtracts the largest first, or `F.cross_entropy`.",
         breaks=shapes,
     )
     def overflow(logits, target_ids, pad_id, label_smoothing=0.0):
@@ -1041,6 +1324,17 @@ class SequenceLoss(Exercise):
         logits, target_ids = logits[real], target_ids[real]
         logs = logits - logits.exp().sum(dim=-1, keepdim=True).log()
         nll = -logs.gather(-1, target_ids[:, None]).mean()
+        return (1 - label_smoothing) * nll - label_smoothing * logs.mean()
+
+    @mistake(
+        "A small number is added before the logarithm: unlikely tokens then cost too little, and nothing is "
+        "learned from them. `log_softmax` needs none.",
+        breaks=shapes,
+    )
+    def small_number_added(logits, target_ids, pad_id, label_smoothing=0.0):
+        real = target_ids != pad_id
+        logs = (logits[real].softmax(dim=-1) + 1e-9).log()
+        nll = -logs.gather(-1, target_ids[real][:, None]).mean()
         return (1 - label_smoothing) * nll - label_smoothing * logs.mean()
 
     @mistake(
@@ -1105,7 +1399,7 @@ class WarmupSchedule(Exercise):
 
     @behaviour("falls with the root of the step afterwards", points=2)
     def falling(ask, draw):
-        ask.same(draw.integer(5000, 90_000), 512, 4000)
+        ask.same(draw.integer(450_000, 900_000), 512, 4000)
 
     @behaviour("is highest at the step `warmup`, where both meet", points=1)
     def peak(ask, draw):
@@ -1161,6 +1455,25 @@ class WarmupSchedule(Exercise):
         if step < 1:
             raise ValueError
         return d_model**-0.5 * min(step**-0.5, step * warmup**-0.5)
+
+    @mistake(
+        "The line grows by 1 / `warmup`, to 1: it should end where the other term is at that step, at one "
+        "over the root of `warmup`. The exponent is -1.5.",
+        breaks=rising,
+    )
+    def up_to_one(step, d_model, warmup):
+        if step < 1:
+            raise ValueError
+        return d_model**-0.5 * min(step**-0.5, step / warmup)
+
+    @mistake(
+        "You return a tensor: a learning rate is a number of Python's. Take `**` and `min`, or `.item()`.",
+        breaks=rising,
+    )
+    def tensor(step, d_model, warmup):
+        if step < 1:
+            raise ValueError
+        return torch.tensor(d_model**-0.5 * min(step**-0.5, step * warmup**-1.5))
 
     @mistake(
         "The learning rate has no warm-up: it falls from the first step on.",
@@ -1224,6 +1537,23 @@ class WarmupSchedule(Exercise):
     )
     def zero_before(step, d_model, warmup):
         return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5) if step > 0 else 0.0
+
+    @mistake(
+        "Before the first step you give the first one's rate: a wrong count is hidden. Raise a ValueError.",
+        breaks=refuses,
+    )
+    def first_instead(step, d_model, warmup):
+        step = max(step, 1)
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+
+    @mistake(
+        "You refuse the first step, too: it is 1. Refuse what comes before, `step < 1`.",
+        breaks=rising,
+    )
+    def first_refused(step, d_model, warmup):
+        if step <= 1:
+            raise ValueError
+        return d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
 
     @mistake(
         "`assert` raises an AssertionError, and nothing at all where Python runs with -O: raise a "
