@@ -29,7 +29,7 @@ class LayerNormModule(Exercise):
 
     @behaviour("gives each vector mean 0 and variance 1, then its scale and shift", points=2)
     def normalised(ask, draw):
-        ask.build(draw, 4).same(draw.scores(2, 4))
+        ask.build(draw, 4).same(draw.scores(2, 2, 4))
         far_out = 3 + 2 * draw.scores(2, 3, 12)
         far_out[..., 0] += 30
         ask.build(draw, 12).same_steps(
@@ -37,7 +37,9 @@ class LayerNormModule(Exercise):
             Step("__call__", (draw.scores(2, 3, 12),), training=False),
         )
         ask.build(draw, 4).same(draw.scores(4))
-        ask.build(draw, 4, dtype=torch.float64).same(1e5 + draw.scores(1, 4, dtype=torch.float64))
+        # So far from zero that digits are lost with its square, and so large that `eps` does not matter.
+        far_away = 1e10 + 1e5 * draw.scores(1, 4, dtype=torch.float64)
+        ask.build(draw, 4, dtype=torch.float64).same(far_away)
 
     @behaviour("begins with a weight of ones and a bias of zeros", points=1)
     def begins(ask, draw):
@@ -397,25 +399,36 @@ def _wrong_by_chance(ask, call, message):
 
 
 def _drops_each_hidden_number_by_itself(ask):
-    """In training ones go through, twice: a quarter is dropped, the rest is divided by three quarters."""
+    """Ones go through, in training twice: a quarter is dropped, the rest is divided by three quarters."""
     eye, zeros, x = torch.eye(24), torch.zeros(24), torch.ones(24, 24)
-    weights = {"up.weight": eye, "up.bias": zeros, "down.weight": eye, "down.bias": zeros}
-    steps = Step("__call__", (x,), training=True), Step("__call__", (x,))
+    weights = {
+        "up.weight": (eye + eye.roll(1, 0)) / 2,
+        "up.bias": zeros,
+        "down.weight": eye,
+        "down.bias": zeros,
+    }
+    steps = (
+        Step("__call__", (x,), training=True),
+        Step("__call__", (x,)),
+        Step("__call__", (x,), training=False),
+    )
     call = ask.call(24, 24, keywords={"dropout": 0.25}, steps=steps, weights=weights)
     found, _ = ask.outcomes(call, by_chance=True)
     for step in found.steps:
         ask.no_error(call, step)
     values = [step.value for step in found.steps]
-    if len(values) < 2 or not all(_is_like(value, x) for value in values):
+    if len(values) < len(steps) or not all(_is_like(value, x) for value in values):
         _wrong_by_chance(ask, call, "in training it gives something else than a tensor like its argument")
-    once, again = values
+    once, again, in_use = values
     kept = once != 0
-    if kept.any() and (once[kept] == 1).all():
+    if not torch.equal(in_use, x):
+        _wrong_by_chance(ask, call, "after eval() it drops out, too, or scales what it keeps")
+    if abs(kept.double().mean() - 0.75) > 0.12:  # six times what chance makes of it
+        _wrong_by_chance(ask, call, "in training it does not drop the share that `dropout` says")
+    if (once[kept] == 1).all():
         _wrong_by_chance(ask, call, "in training it does not divide what it keeps by 1 - dropout")
     if not ((once[kept] - 4 / 3).abs() < 0.01).all():
         _wrong_by_chance(ask, call, "in training it drops out elsewhere too, or gives other numbers")
-    if abs(kept.double().mean() - 0.75) > 0.12:  # six times what chance makes of it
-        _wrong_by_chance(ask, call, "in training it does not drop the share that `dropout` says")
     if (kept == kept[0]).all() or (kept == kept[:, :1]).all():
         _wrong_by_chance(ask, call, "in training it does not drop each hidden number of each token by itself")
     if torch.equal(once, again):
@@ -432,12 +445,12 @@ class FeedForwardModule(Exercise):
 
     @behaviour("has the layers up and down, with a bias each", points=1)
     def layers(ask, draw):
-        ask.build(draw, 4, 6).same_parameters()
+        ask.build(draw, d_model=4, d_ff=6).same_parameters()
 
     @behaviour("goes up, through the ReLU, and down, at every position by itself", points=2)
     def values(ask, draw):
         ask.build(draw, 4, 6).same(draw.scores(1, 4))
-        ask.build(draw, 5, 7, 0.1).same(draw.scores(2, 3, 5))
+        ask.build(draw, 5, 7).same(draw.scores(2, 3, 5))
         ask.build(draw, 4, 8, dtype=torch.float64).same(20 * draw.scores(4, dtype=torch.float64))
 
     @behaviour("passes gradients back, and leaves its argument as it was, on any device", points=1)
@@ -451,11 +464,11 @@ class FeedForwardModule(Exercise):
     @behaviour("drops out between the two layers, and only while it trains", points=1)
     def drops(ask, draw):
         x = draw.scores(1, 2, 4)
-        ask.build(draw, 4, 32).same(x, training=True)
-        everything = ask.build(draw, 4, 32, dropout=1.0)
-        everything.same_steps(Step("__call__", (x,), training=True), Step("__call__", (x,), training=False))
-        everything.same_gradient(x, upstream=draw.scores(1, 2, 4), training=True)
+        ask.build(draw, 4, 6, dropout=0.0).same(x, training=True)
+        ask.build(draw, 4, 6).same(x, training=True)
         _drops_each_hidden_number_by_itself(ask)
+        everything = Step("__call__", (x,), upstream=draw.scores(1, 2, 4), training=True)
+        ask.build(draw, 4, 6, dropout=1.0).same_steps(everything)
 
     @mistake(
         "There is no ReLU: two linear layers in a row are one linear layer, and `d_ff` buys nothing. Put it "
@@ -710,8 +723,8 @@ class FeedForwardModule(Exercise):
             self.dropout = nn.Dropout(dropout, inplace=True)
 
     @mistake(
-        "You write the result into `x`, and change the vectors of whoever called: the residual still needs "
-        "them. Return a tensor of your own.",
+        "You change `x` in place: whoever called still needs its vectors, for the residual and for the "
+        "backward pass. Make tensors of your own.",
         breaks=gradient,
     )
     class in_place(FeedForward):
@@ -728,6 +741,23 @@ class FeedForwardModule(Exercise):
             hidden = self.up(x)
             hidden = torch.maximum(hidden, torch.zeros(hidden.shape, dtype=hidden.dtype))
             return self.down(self.dropout(hidden))
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(FeedForward):
+        def __init__(self, d_model, d_ff, dropout=0.0):
+            super().__init__(d_model, d_ff, 0.1)
+
+    @mistake(
+        "You drop out after `eval()`, and not while it trains: it is the other way round, "
+        "`training=self.training`.",
+        breaks=drops,
+    )
+    class drops_in_use_alone(FeedForward):
+        def forward(self, x):
+            return self.down(F.dropout(self.up(x).relu(), self.dropout.p, not self.training))
 
     @mistake(
         "Where nobody says otherwise you drop a tenth: the default of `dropout` is 0.0.",
@@ -826,12 +856,14 @@ def _drops_half_of_each_branch(ask, draw):
     """In training a branch gives, with dropout 0.5, nothing or twice as much; the third four times."""
     built = ask.build(draw, 8, 2, 8, dropout=0.5)
     built.weights.update(_branches_that_hand_on(8))
-    x, memory = torch.zeros(5, 6, 8), torch.ones(5, 3, 8)
+    x, memory = torch.full((5, 6, 8), 1000.0), torch.ones(5, 3, 8)
     call, value, _ = built.in_training(x, memory)
-    added = value.reshape(-1).tolist() if _is_like(value, x) and value.isfinite().all() else []
+    if not _is_like(value, x) or not value.isfinite().all():
+        _wrong_by_chance(ask, call, "in training it gives something else than numbers like its argument's")
+    added = (value - x).reshape(-1).tolist()
     right = {first + second + third for first in (0, 2) for second in (0, 20) for third in (0, 400)}
     found = {round(number) for number in added}
-    if not added or max(abs(number - round(number)) for number in added) > 0.01:
+    if max(abs(number - round(number)) for number in added) > 0.01:
         message = "in training its branches give other numbers than dropout makes of ones"
     elif {number // 100 for number in found} <= {0, 1, 2}:
         message = (
@@ -889,12 +921,14 @@ class DecoderLayerModule(Exercise):
     @behaviour("drops out of what a branch gives, before it is added, and only in training", points=1)
     def drops(ask, draw):
         texts = _texts(draw, 2, 3, 4, 4)
+        ask.build(draw, 4, 2, 6, dropout=0.0).same(*texts, training=True)
         ask.build(draw, 4, 2, 6).same(*texts, training=True)
-        ask.build(draw, 4, 2, 6, dropout=1.0).same(*texts, training=True)
-        ask.build(draw, 4, 2, 6, dropout=1.0, norm_first=False).same_steps(
+        _drops_half_of_each_branch(ask, draw)
+        ask.build(draw, 4, 2, 6, dropout=1.0).same_steps(
             Step("__call__", texts, training=True), Step("__call__", texts, training=False)
         )
-        _drops_half_of_each_branch(ask, draw)
+        built = ask.build(draw, 4, 2, 6, dropout=1.0, norm_first=False)
+        built.same(*texts, training=True)
 
     @behaviour("leaves its arguments as they were, on any device", points=1)
     def neighbourly(ask, draw):
@@ -1366,6 +1400,32 @@ class DecoderLayerModule(Exercise):
             super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
 
     @mistake(
+        "Your norms go over the whole sentence: what stands at a position then depends on the words after "
+        "it, mask or no mask. Each vector is normalised by itself, `nn.LayerNorm(d_model)`.",
+        breaks=pre_norm,
+    )
+    class norms_over_the_sentence(DecoderLayer):
+        class Norm(nn.LayerNorm):
+            def forward(self, x):
+                return F.layer_norm(x, x.shape[1:]) * self.weight + self.bias
+
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            for name in ("self_norm", "cross_norm", "feed_norm"):
+                setattr(self, name, self.Norm(d_model))
+
+    @mistake(
+        "What the self-attention gives is lost: the branch after it reads the `x` that came in, and is added "
+        "to that. Call each sum `x` again.",
+        breaks=pre_norm,
+    )
+    class self_attention_lost(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_at_memory, self.cross_norm, *how)
+            return add_branch(x, self.feed_forward, self.feed_norm, *how)
+
+    @mistake(
         "Two norms have changed places: `cross_norm` is the cross-attention's, `feed_norm` the feed-forward "
         "network's. Trained by you they work; with weights of others they do not.",
         breaks=pre_norm,
@@ -1588,6 +1648,14 @@ class DecoderLayerModule(Exercise):
             x = self.dropout(self.self_norm(x + look_back(x)))
             x = self.dropout(self.cross_norm(x + look_at_memory(x)))
             return self.dropout(self.feed_norm(x + self.feed_forward(x)))
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, 0.1, norm_first)
 
     @mistake(
         "Where nobody says otherwise you drop a tenth, as PyTorch's layer does: the default of `dropout` is "
