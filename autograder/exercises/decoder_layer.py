@@ -845,7 +845,7 @@ def _branches_that_hand_on(n):
 
 
 def _drops_half_of_each_branch(ask, draw):
-    """In training, with dropout 0.5, a branch gives nothing or twice what it has, the third of what is left."""
+    """In training, with dropout 0.5, a branch gives nothing or twice what it has, the third twice over."""
     built = ask.build(draw, 8, 2, 8, dropout=0.5)
     built.weights.update(_branches_that_hand_on(8))
     x, memory = torch.full((5, 6, 8), 1000.0), torch.ones(5, 3, 8)
@@ -1617,15 +1617,6 @@ class DecoderLayerModule(Exercise):
             return super().connect(self.dropout(x), look_back, look_at_memory)
 
     @mistake(
-        "You drop what leaves the layer: the stream itself must stay whole. What the branches give has been "
-        "dropped already.",
-        breaks=drops,
-    )
-    class drops_what_leaves(DecoderLayer):
-        def connect(self, x, look_back, look_at_memory):
-            return self.dropout(super().connect(x, look_back, look_at_memory))
-
-    @mistake(
         "With the norm after the sum, your dropout comes after the norm, and drops the stream. Drop what the "
         "branch gives: `norm(x + dropout(branch(x)))`.",
         breaks=drops,
@@ -1637,6 +1628,15 @@ class DecoderLayerModule(Exercise):
             x = self.dropout(self.self_norm(x + look_back(x)))
             x = self.dropout(self.cross_norm(x + look_at_memory(x)))
             return self.dropout(self.feed_norm(x + self.feed_forward(x)))
+
+    @mistake(
+        "You drop what leaves the layer: the stream itself must stay whole. What the branches give has been "
+        "dropped already.",
+        breaks=drops,
+    )
+    class drops_what_leaves(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            return self.dropout(super().connect(x, look_back, look_at_memory))
 
     @mistake(
         "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
