@@ -741,14 +741,6 @@ class FeedForwardModule(Exercise):
             return self.down(self.dropout(hidden))
 
     @mistake(
-        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
-        breaks=drops,
-    )
-    class always_drops_a_tenth(FeedForward):
-        def __init__(self, d_model, d_ff, dropout=0.0):
-            super().__init__(d_model, d_ff, 0.1)
-
-    @mistake(
         "You drop out after `eval()`, and not while it trains: it is the other way round, "
         "`training=self.training`.",
         breaks=drops,
@@ -764,6 +756,14 @@ class FeedForwardModule(Exercise):
     class drops_by_default(FeedForward):
         def __init__(self, d_model, d_ff, dropout=0.1):
             super().__init__(d_model, d_ff, dropout)
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(FeedForward):
+        def __init__(self, d_model, d_ff, dropout=0.0):
+            super().__init__(d_model, d_ff, 0.1)
 
     @mistake(
         "Your dropout acts twice, on the hidden numbers and on the result. What the branch gives is dropped "
@@ -1643,14 +1643,6 @@ class DecoderLayerModule(Exercise):
             return self.dropout(super().connect(x, look_back, look_at_memory))
 
     @mistake(
-        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
-        breaks=drops,
-    )
-    class always_drops_a_tenth(DecoderLayer):
-        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
-            super().__init__(d_model, n_heads, d_ff, 0.1, norm_first)
-
-    @mistake(
         "Where nobody says otherwise you drop a tenth, as PyTorch's layer does: the default of `dropout` is "
         "0.0.",
         breaks=drops,
@@ -1658,6 +1650,14 @@ class DecoderLayerModule(Exercise):
     class drops_by_default(DecoderLayer):
         def __init__(self, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
             super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, 0.1, norm_first)
 
     @mistake(
         "You add in place, `x += ...`, and change the states of whoever called. Write `x = x + ...`.",
