@@ -110,6 +110,13 @@ class FeedForward:
             hidden = self.dropout(torch.maximum(self.up(row), torch.zeros_like(self.up(row))))
             return self.down(hidden)
 
+    class with_a_dropout_of_its_own(FeedForwardReference):
+        def forward(self, x):
+            hidden, kept = self.up(x).relu(), 1 - self.dropout.p
+            if self.training:
+                hidden = hidden * torch.bernoulli(torch.full_like(hidden, kept)) / max(kept, 1e-9)
+            return self.down(hidden)
+
     class with_a_convolution(FeedForwardReference):
         def forward(self, x):
             rows = x.reshape(1, -1, x.shape[-1]).mT
@@ -215,3 +222,23 @@ class DecoderLayer:
 
         def post(self, norm, branch, x, *others):
             return norm(self.dropout(branch(x, *others)) + x)
+
+    class looks_across_at_itself(Reference):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            self.self_attention = CrossAttention(d_model, n_heads)
+
+        def drop(self, given):
+            if not self.training:
+                return given
+            kept = 1 - self.dropout.p
+            return given * (torch.rand_like(given) < kept) / max(kept, 1e-9)
+
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            for branch, norm in (
+                (lambda y: self.self_attention(y, y, self_mask), self.self_norm),
+                (lambda y: self.cross_attention(y, memory, memory_mask), self.cross_norm),
+                (self.feed_forward, self.feed_norm),
+            ):
+                x = add_branch(x, branch, norm, self.drop, self.norm_first)
+            return x

@@ -233,9 +233,11 @@ class Built:
         whole = self.ask.reference.ask(self._call(Step(method, plain(arguments), keywords, training=False)))
         return learning, found.steps[-1].value, whole.steps[-1].value
 
-    def same_gradient(self, *arguments, upstream: Any, method: str = "__call__", **keywords) -> None:
+    def same_gradient(
+        self, *arguments, upstream: Any, method: str = "__call__", training: bool = False, **keywords
+    ) -> None:
         """The gradients of the arguments and of all parameters equal the reference's."""
-        call = self._call(Step(method, plain(arguments), keywords, upstream, training=False))
+        call = self._call(Step(method, plain(arguments), keywords, upstream, training=training))
         for found, expected in self._answers(call):
             self.ask.compare_gradients(call, found, expected)
 

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 import solutions.decoder_layer
 from autograder.exercises.asking import Wrong
 from autograder.exercises.comparing import show_call
+from autograder.exercises.namespace import Step
 from autograder.exercises.specification import Exercise, behaviour, mistake
 from solutions.decoder_layer import FeedForward, LayerNorm, add_branch
 
@@ -28,9 +29,17 @@ class LayerNormModule(Exercise):
 
     @behaviour("gives each vector mean 0 and variance 1, then its scale and shift", points=2)
     def normalised(ask, draw):
-        ask.build(draw, 4).same(draw.scores(2, 4))
-        ask.build(draw, 6).same(3 + 2 * draw.scores(2, 3, 6))
+        ask.build(draw, 4).same(draw.scores(2, 2, 4))
+        far_out = 3 + 2 * draw.scores(2, 3, 12)
+        far_out[..., 0] += 30
+        ask.build(draw, 12).same_steps(
+            Step("__call__", (far_out,), training=True),
+            Step("__call__", (draw.scores(2, 3, 12),), training=False),
+        )
         ask.build(draw, 4).same(draw.scores(4))
+        # So far from zero that digits are lost with its square, and so large that `eps` does not matter.
+        far_away = 1e10 + 1e5 * draw.scores(1, 4, dtype=torch.float64)
+        ask.build(draw, 4, dtype=torch.float64).same(far_away)
 
     @behaviour("begins with a weight of ones and a bias of zeros", points=1)
     def begins(ask, draw):
@@ -292,15 +301,141 @@ class LayerNormModule(Exercise):
             eps = torch.full(variance.shape, self.eps)
             return centred / (variance + eps).sqrt() * self.weight + self.bias
 
+    @mistake(
+        "Your variance is the mean of the squares minus the square of the mean. On paper that is the same; "
+        "far from zero two large numbers are subtracted, and the digits that matter are lost. Centre first, "
+        "and take the mean of the squares of what is left.",
+        breaks=normalised,
+    )
+    class digits_cancel(LayerNorm):
+        def forward(self, x):
+            mean = x.mean(dim=-1, keepdim=True)
+            variance = x.square().mean(dim=-1, keepdim=True) - mean.square()
+            return (x - mean) / (variance + self.eps).sqrt() * self.weight + self.bias
 
-def _many_that_are_all_one(d_ff):
-    """Weights with which hidden numbers are ones and their average comes out, whichever are dropped.
+    @mistake(
+        "You compute and answer in 32 bits, whatever comes in: the next layer, in 64 or 16 bits, will refuse "
+        "the result. Leave the type as it is, or give it back with `.to(x.dtype)`.",
+        breaks=normalised,
+    )
+    class always_32_bits(LayerNorm):
+        def forward(self, x):
+            wide = x.float()
+            centred = wide - wide.mean(dim=-1, keepdim=True)
+            variance = centred.square().mean(dim=-1, keepdim=True)
+            return centred / (variance + self.eps).sqrt() * self.weight.float() + self.bias.float()
 
-    What is kept must be scaled up, or the average is too small; it is 1 within the tolerance of bfloat16.
-    """
-    made = {"up.weight": torch.zeros(d_ff, 1), "up.bias": torch.ones(d_ff)}
-    made |= {"down.weight": torch.full((1, d_ff), 1 / d_ff), "down.bias": torch.zeros(1)}
-    return {name: tensor.bfloat16() for name, tensor in made.items()}
+    @mistake(
+        "You divide by the root of the sum of the squares: each vector has length 1 then, and its numbers "
+        "shrink as `d_model` grows. The variance is their mean.",
+        breaks=normalised,
+    )
+    class sum_of_squares(LayerNorm):
+        def forward(self, x):
+            centred = x - x.mean(dim=-1, keepdim=True)
+            total = centred.square().sum(dim=-1, keepdim=True)
+            return centred / (total + self.eps).sqrt() * self.weight + self.bias
+
+    @mistake(
+        "You never divide: centred vectors keep the size they had, and a branch reads numbers as large as "
+        "the stream has grown. Divide by the root of the variance plus `eps`.",
+        breaks=normalised,
+    )
+    class only_centres(LayerNorm):
+        def forward(self, x):
+            return (x - x.mean(dim=-1, keepdim=True)) * self.weight + self.bias
+
+    @mistake(
+        "You make `bias` and never add it: it would stay at zero for ever. It comes last, after the weight.",
+        breaks=normalised,
+    )
+    class bias_not_added(LayerNorm):
+        def forward(self, x):
+            centred = x - x.mean(dim=-1, keepdim=True)
+            variance = centred.square().mean(dim=-1, keepdim=True)
+            return centred / (variance + self.eps).sqrt() * self.weight
+
+    @mistake(
+        "Your parameters are called `gamma` and `beta`, as in some papers. Here, as in PyTorch, they are "
+        "`weight` and `bias`, so that weights of one can be loaded into the other.",
+        breaks=parameters,
+    )
+    class gamma_and_beta(nn.Module):
+        def __init__(self, d_model, eps=1e-5):
+            super().__init__()
+            self.eps = eps
+            self.gamma, self.beta = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
+
+        def forward(self, x):
+            centred = x - x.mean(dim=-1, keepdim=True)
+            variance = centred.square().mean(dim=-1, keepdim=True)
+            return self.gamma * centred / (variance + self.eps).sqrt() + self.beta
+
+    @mistake(
+        "Where nobody says otherwise your `eps` is another than 1e-5: small vectors come out larger than in "
+        "PyTorch's `nn.LayerNorm`. Write `eps: float = 1e-5`.",
+        breaks=epsilon,
+    )
+    class another_default(LayerNorm):
+        def __init__(self, d_model, eps=1e-6):
+            super().__init__(d_model, eps)
+
+    @mistake(
+        "You take `eps` for the least that the variance may be. It is added to every variance, under the "
+        "root, small or not.",
+        breaks=epsilon,
+    )
+    class eps_as_a_floor(LayerNorm):
+        def forward(self, x):
+            centred = x - x.mean(dim=-1, keepdim=True)
+            variance = centred.square().mean(dim=-1, keepdim=True).clamp(min=self.eps)
+            return centred / variance.sqrt() * self.weight + self.bias
+
+
+def _wrong_by_chance(ask, call, message):
+    """What chance has given is wrong: remembered, it may be what a known mistake gives by the same chance."""
+    ask.outcomes(call)
+    raise Wrong(message, show_call(call))
+
+
+def _by_chance(ask, call):
+    """What a module answers step by step where chance decides: numbers, of the shape of the argument."""
+    found, _ = ask.outcomes(call, by_chance=True)
+    for step in found.steps:
+        ask.no_error(call, step)
+    x = call.steps[0].arguments[0]
+    values = [step.value for step in found.steps]
+    if len(values) < len(call.steps) or not all(_are_numbers_like(value, x) for value in values):
+        _wrong_by_chance(ask, call, "in training it gives something else than numbers like its argument's")
+    return values
+
+
+def _are_numbers_like(value, x):
+    like = isinstance(value, torch.Tensor) and (value.dtype, value.shape) == (x.dtype, x.shape)
+    return like and bool(value.isfinite().all())
+
+
+def _drops_each_hidden_number_by_itself(ask):
+    """Ones go through, in training twice: a quarter is dropped, the rest is divided by three quarters."""
+    eye, zeros, ones, x = torch.eye(24), torch.zeros(24), torch.ones(24), torch.ones(24, 24)
+    weights = {"up.weight": (eye + eye.roll(1, 0)) / 2, "up.bias": zeros}
+    weights |= {"down.weight": eye, "down.bias": ones}
+    steps = tuple(Step("__call__", (x,), training=mode) for mode in (True, None, False))
+    call = ask.call(24, 24, keywords={"dropout": 0.25}, steps=steps, weights=weights)
+    once, again, in_use = (value - 1 for value in _by_chance(ask, call))
+    kept = once != 0
+    if not torch.equal(in_use, x):
+        _wrong_by_chance(ask, call, "after eval() it drops out, too, or scales what it keeps")
+    if abs(kept.double().mean() - 0.75) > 0.12:  # six times what chance makes of it
+        _wrong_by_chance(ask, call, "in training it does not drop the share that `dropout` says")
+    if (once[kept] == 1).all():
+        _wrong_by_chance(ask, call, "in training it does not divide what it keeps by 1 - dropout")
+    if not ((once[kept] - 4 / 3).abs() < 0.01).all():
+        _wrong_by_chance(ask, call, "in training it drops out elsewhere too, or gives other numbers")
+    if (kept == kept[0]).all() or (kept == kept[:, :1]).all():
+        _wrong_by_chance(ask, call, "in training it does not drop each hidden number of each token by itself")
+    if torch.equal(once, again):
+        _wrong_by_chance(ask, call, "in training it drops the same numbers at every call")
 
 
 class FeedForwardModule(Exercise):
@@ -309,28 +444,29 @@ class FeedForwardModule(Exercise):
 
     @behaviour("has the layers up and down, with a bias each", points=1)
     def layers(ask, draw):
-        ask.build(draw, 4, 6).same_parameters()
+        ask.build(draw, d_model=4, d_ff=6).same_parameters()
 
     @behaviour("goes up, through the ReLU, and down, at every position by itself", points=2)
     def values(ask, draw):
         ask.build(draw, 4, 6).same(draw.scores(1, 4))
-        ask.build(draw, 5, 7, 0.1).same(draw.scores(2, 3, 5))
-        ask.build(draw, 4, 2).same(draw.scores(4))
+        ask.build(draw, 5, 7).same(draw.scores(2, 3, 5))
+        ask.build(draw, 4, 8, dtype=torch.float64).same(20 * draw.scores(4, dtype=torch.float64))
 
-    @behaviour("passes gradients back, and none through what the ReLU cuts off", points=1)
+    @behaviour("passes gradients back, and leaves its argument as it was, on any device", points=1)
     def gradient(ask, draw):
-        ask.build(draw, 4, 6).same_gradient(draw.scores(2, 3, 4), upstream=draw.scores(2, 3, 4))
+        x, upstream = draw.scores(2, 3, 4), draw.scores(2, 3, 4)
+        built = ask.build(draw, 4, 6)
+        built.same_gradient(x, upstream=upstream)
+        built.keeps_arguments(x)
+        built.follows_device(x)
 
     @behaviour("drops out between the two layers, and only while it trains", points=1)
     def drops(ask, draw):
         x = draw.scores(1, 2, 4)
-        ask.build(draw, 4, 32).same(x, training=True)
-        everything = ask.build(draw, 4, 32, dropout=1.0)
-        everything.same(x, training=True)
-        everything.same(x)
-        built = ask.build(draw, 1, 10_000, dropout=0.25, dtype=torch.bfloat16)
-        built.weights.update(_many_that_are_all_one(10_000))
-        built.same(torch.ones(1, 1).bfloat16(), training=True)
+        _drops_each_hidden_number_by_itself(ask)
+        ask.build(draw, 4, 6).same(x, training=True)
+        everything = Step("__call__", (x,), upstream=draw.scores(1, 2, 4), training=True)
+        ask.build(draw, 4, 6, dropout=1.0).same_steps(everything)
 
     @mistake(
         "There is no ReLU: two linear layers in a row are one linear layer, and `d_ff` buys nothing. Put it "
@@ -519,6 +655,163 @@ class FeedForwardModule(Exercise):
                 hidden = hidden * (torch.rand_like(hidden) >= self.dropout.p)
             return self.down(hidden)
 
+    @mistake(
+        "You use a SiLU, as LLaMA does. The Transformer of 2017, and this exercise, has a ReLU.",
+        breaks=values,
+    )
+    class silu(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(F.silu(self.up(x))))
+
+    @mistake(
+        "You use a tanh where the ReLU belongs: what is negative passes, and what is large is cut off.",
+        breaks=values,
+    )
+    class tanh(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(self.up(x).tanh()))
+
+    @mistake(
+        "Your ReLU has a lid, as ReLU6 has: what is found strongly counts no more than what is found a "
+        "little. Cut off below zero only.",
+        breaks=values,
+    )
+    class with_a_lid(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(F.relu6(self.up(x))))
+
+    @mistake(
+        "Your layers have PyTorch's names, `linear1` and `linear2`. Here the first is `up` and the second "
+        "`down`.",
+        breaks=layers,
+    )
+    class linear1_and_linear2(nn.Module):
+        def __init__(self, d_model, d_ff, dropout=0.0):
+            super().__init__()
+            self.linear1, self.linear2 = nn.Linear(d_model, d_ff), nn.Linear(d_ff, d_model)
+            self.dropout = nn.Dropout(dropout)
+
+        def forward(self, x):
+            return self.linear2(self.dropout(self.linear1(x).relu()))
+
+    @mistake(
+        "You take the hidden numbers out of the graph: `up`, and all that comes before it, learns nothing.",
+        breaks=gradient,
+    )
+    class hidden_detached(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(self.up(x).relu().detach()))
+
+    @mistake(
+        "You take `x` out of the graph: this network learns, and no layer before it does.",
+        breaks=gradient,
+    )
+    class input_detached(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(self.up(x.detach()).relu()))
+
+    @mistake(
+        "You drop in place what the ReLU has given. The backward pass still needs it, and fails while you "
+        "train. Leave out `inplace=True`.",
+        breaks=drops,
+    )
+    class drops_in_place(FeedForward):
+        def __init__(self, d_model, d_ff, dropout=0.0):
+            super().__init__(d_model, d_ff)
+            self.dropout = nn.Dropout(dropout, inplace=True)
+
+    @mistake(
+        "You change `x` in place: whoever called still needs its vectors, for the residual and for the "
+        "backward pass. Make tensors of your own.",
+        breaks=gradient,
+    )
+    class in_place(FeedForward):
+        def forward(self, x):
+            return x.copy_(self.down(self.dropout(self.up(x).relu())))
+
+    @mistake(
+        "You make the zeros of your ReLU on the CPU: with the vectors on a GPU that is another device. Use "
+        "`relu()`, or `torch.zeros_like`.",
+        breaks=gradient,
+    )
+    class zeros_on_the_cpu(FeedForward):
+        def forward(self, x):
+            hidden = self.up(x)
+            hidden = torch.maximum(hidden, torch.zeros(hidden.shape, dtype=hidden.dtype))
+            return self.down(self.dropout(hidden))
+
+    @mistake(
+        "You drop out after `eval()`, and not while it trains: it is the other way round, "
+        "`training=self.training`.",
+        breaks=drops,
+    )
+    class drops_in_use_alone(FeedForward):
+        def forward(self, x):
+            return self.down(F.dropout(self.up(x).relu(), self.dropout.p, not self.training))
+
+    @mistake(
+        "Where nobody says otherwise you drop a tenth: the default of `dropout` is 0.0.",
+        breaks=drops,
+    )
+    class drops_by_default(FeedForward):
+        def __init__(self, d_model, d_ff, dropout=0.1):
+            super().__init__(d_model, d_ff, dropout)
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(FeedForward):
+        def __init__(self, d_model, d_ff, dropout=0.0):
+            super().__init__(d_model, d_ff, 0.1)
+
+    @mistake(
+        "Your dropout acts twice, on the hidden numbers and on the result. What the branch gives is dropped "
+        "by the layer around it: here only what is between.",
+        breaks=drops,
+    )
+    class drops_the_result_too(FeedForward):
+        def forward(self, x):
+            return self.dropout(self.down(self.dropout(self.up(x).relu())))
+
+    @mistake(
+        "Your dropout acts twice, on what comes in and on the hidden numbers. Here only what is between the "
+        "two layers is dropped.",
+        breaks=drops,
+    )
+    class drops_the_input_too(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(self.up(self.dropout(x)).relu()))
+
+    @mistake(
+        "You drop the hidden numbers before the ReLU and after it: fewer are left than `dropout` says. Once "
+        "is enough.",
+        breaks=drops,
+    )
+    class drops_before_and_after(FeedForward):
+        def forward(self, x):
+            return self.down(self.dropout(self.dropout(self.up(x)).relu()))
+
+    @mistake(
+        "You drop the same hidden numbers at every position. Each token's are drawn by themselves: give the "
+        "dropout all hidden numbers, not a vector of `d_ff`.",
+        breaks=drops,
+    )
+    class drops_alike_everywhere(FeedForward):
+        def forward(self, x):
+            kept = self.dropout(torch.ones_like(self.up.bias))
+            return self.down(self.up(x).relu() * kept)
+
+    @mistake(
+        "You drop whole tokens: everything that is hidden in one, or nothing. Each hidden number is dropped "
+        "by itself.",
+        breaks=drops,
+    )
+    class drops_whole_tokens(FeedForward):
+        def forward(self, x):
+            hidden = self.up(x).relu()
+            return self.down(hidden * self.dropout(torch.ones_like(hidden[..., :1])))
+
 
 class DecoderLayer(solutions.decoder_layer.DecoderLayer):
     """The reference, whose `forward` goes through `connect`, so that a mistake can change either."""
@@ -531,9 +824,10 @@ class DecoderLayer(solutions.decoder_layer.DecoderLayer):
         )
 
 
-def _texts(draw, batch, target, source, d_model):
+def _texts(draw, batch, target, source, d_model, dtype=torch.float32):
     """What the decoder has so far, and the memory."""
-    return draw.scores(batch, target, d_model), draw.scores(batch, source, d_model)
+    x, memory = draw.scores(batch, target, d_model), draw.scores(batch, source, d_model)
+    return x.to(dtype), memory.to(dtype)
 
 
 def _masks(draw, batch, target, source):
@@ -543,29 +837,34 @@ def _masks(draw, batch, target, source):
     return past, draw.mask(batch, 1, 1, source)
 
 
-def _branches_of_ones(d_model, d_ff):
-    """Weights with which the branches give 1, 10 and 100 where nothing is dropped, whatever comes in."""
-    ones, eye = torch.ones(d_model), torch.eye(d_model)
-    made = {"feed_forward.up.weight": torch.zeros(d_ff, d_model), "feed_forward.up.bias": torch.ones(d_ff)}
-    made |= {"feed_forward.down.weight": 100 * torch.eye(d_model, d_ff), "feed_forward.down.bias": 0 * ones}
-    for name, size in (("self_attention", 1.0), ("cross_attention", 10.0)):
-        made |= {f"{name}.value.weight": 0 * eye, f"{name}.value.bias": size * ones}
-        made |= {f"{name}.output.weight": eye, f"{name}.output.bias": 0 * ones}
+def _branches_that_hand_on(n):
+    """Weights with which the branches read ones and give 1, 10 and 100 + 200 where nothing is dropped."""
+    ones, zeros, eye = torch.ones(n), torch.zeros(n), torch.eye(n)
+    made = {"feed_forward.up.weight": eye, "feed_forward.down.weight": 100 * eye}
+    made |= {"feed_forward.up.bias": zeros, "feed_forward.down.bias": 200 * ones}
+    for name, size in (("self_attention", 1), ("cross_attention", 10)):
+        for layer in ("query", "key", "value", "output"):
+            made |= {f"{name}.{layer}.weight": eye, f"{name}.{layer}.bias": zeros}
+        made[f"{name}.value.weight"] = size * eye
+    for name in ("self_norm", "cross_norm", "feed_norm"):
+        made |= {f"{name}.weight": zeros, f"{name}.bias": ones}
     return made
 
 
-def _drops_half_of_each_branch(ask, draw):
-    """In training a branch gives, with dropout 0.5, nothing or twice as much; the third four times."""
-    built = ask.build(draw, 8, 2, 8, dropout=0.5)
-    built.weights.update(_branches_of_ones(8, 8))
-    x, memory = torch.zeros(5, 6, 8), torch.zeros(5, 3, 8)
-    call, value, _ = built.in_training(x, memory)
-    added = value.reshape(-1).tolist() if isinstance(value, torch.Tensor) and value.shape == x.shape else []
-    right = {first + second + third for first in (0, 2) for second in (0, 20) for third in (0, 400)}
+def _drops_half_of_each_branch(ask):
+    """In training, with dropout 0.5, a branch gives nothing or twice what it has, the third twice over."""
+    x, memory = torch.full((5, 6, 8), 1000.0), torch.ones(5, 3, 8)
+    steps = tuple(Step("__call__", (x, memory), training=mode) for mode in (True, False))
+    call = ask.call(8, 2, 8, keywords={"dropout": 0.5}, steps=steps, weights=_branches_that_hand_on(8))
+    value, in_use = _by_chance(ask, call)
+    if (in_use - 1311).abs().max() > 0.01:
+        _wrong_by_chance(ask, call, "after eval() it drops out, too, or adds other things than its branches")
+    added = (value - x).reshape(-1).tolist()
+    right = {first + second + third for first in (0, 2) for second in (0, 20) for third in (0, 400, 800)}
     found = {round(number) for number in added}
-    if not added or max(abs(number - round(number)) for number in added) > 0.01:
+    if max(abs(number - round(number)) for number in added) > 0.01:
         message = "in training its branches give other numbers than dropout makes of ones"
-    elif {number // 100 for number in found} <= {0, 1, 2}:
+    elif {number // 100 for number in found} in ({0, 6}, {2, 4}, {3}):
         message = (
             "in training the third branch is not dropped twice: inside the feed-forward and on its result"
         )
@@ -575,7 +874,7 @@ def _drops_half_of_each_branch(ask, draw):
         message = "in training it does not drop what each branch gives by itself"
     else:
         return
-    raise Wrong(message, show_call(call))
+    _wrong_by_chance(ask, call, message)
 
 
 class DecoderLayerModule(Exercise):
@@ -590,24 +889,25 @@ class DecoderLayerModule(Exercise):
 
     @behaviour("adds three branches, one after the other, each of which reads what its norm gives", points=3)
     def pre_norm(ask, draw):
-        ask.build(draw, 4, 2, 6).same(*_texts(draw, 1, 1, 2, 4))
+        ask.build(draw, 4, 2, 6, norm_first=True).same(*_texts(draw, 1, 1, 2, 4))
         ask.build(draw, 12, 3, 8).same(*_texts(draw, 2, 4, 5, 12))
 
     @behaviour("normalises each sum instead where `norm_first` is False", points=2)
     def post_norm(ask, draw):
         ask.build(draw, 4, 2, 6, norm_first=False).same(*_texts(draw, 1, 1, 2, 4))
-        ask.build(draw, 12, 3, 8, 0.1, False).same(*_texts(draw, 2, 4, 5, 12))
+        texts = _texts(draw, 2, 4, 5, 12, torch.float64)
+        ask.build(draw, 12, 3, 8, 0.1, False, dtype=torch.float64).same(*texts)
 
     @behaviour("gives each attention its own mask", points=3)
     def masked(ask, draw):
-        built = ask.build(draw, 4, 2, 6)
-        past, real = _masks(draw, 2, 3, 3)
-        built.same(*_texts(draw, 2, 3, 3, 4), self_mask=past)
-        built.same(*_texts(draw, 2, 3, 3, 4), memory_mask=real)
-        past, real = _masks(draw, 3, 4, 5)
+        for_each_head, real = draw.mask(2, 2, 3, 3), draw.mask(2, 1, 1, 4)
         real[1] = False
-        built = ask.build(draw, 12, 3, 8, norm_first=False)
-        built.same(*_texts(draw, 3, 4, 5, 12), past, real)
+        ask.build(draw, 4, 2, 6, norm_first=False).same(*_texts(draw, 2, 3, 4, 4), for_each_head, real)
+        past, real = torch.ones(3, 3).tril().bool(), draw.mask(2, 1, 1, 3)
+        ask.build(draw, 4, 2, 6).same_steps(
+            Step("__call__", _texts(draw, 2, 3, 3, 4), {"self_mask": past}, training=False),
+            Step("__call__", _texts(draw, 2, 3, 3, 4), {"memory_mask": real}),
+        )
 
     @behaviour("passes gradients back to the target, the memory and all parameters", points=1)
     def gradient(ask, draw):
@@ -619,18 +919,16 @@ class DecoderLayerModule(Exercise):
     @behaviour("drops out of what a branch gives, before it is added, and only in training", points=1)
     def drops(ask, draw):
         texts = _texts(draw, 2, 3, 4, 4)
-        ask.build(draw, 4, 2, 6, dropout=1.0).same(*texts, training=True)
-        built = ask.build(draw, 4, 2, 6, dropout=1.0, norm_first=False)
-        built.same(*texts, training=True)
-        built.same(*texts)
-        _drops_half_of_each_branch(ask, draw)
+        _drops_half_of_each_branch(ask)
+        ask.build(draw, 4, 2, 6).same(*texts, training=True)
+        ask.build(draw, 4, 2, 6, dropout=1.0, norm_first=False).same(*texts, training=True)
 
     @behaviour("leaves its arguments as they were, on any device", points=1)
     def neighbourly(ask, draw):
         built = ask.build(draw, 4, 2, 6)
         texts, masks = _texts(draw, 2, 3, 4, 4), _masks(draw, 2, 3, 4)
         built.keeps_arguments(*texts, *masks)
-        built.follows_device(*texts, *masks)
+        built.follows_device(*texts, masks[0])
 
     @mistake(
         "You normalise after every sum, whatever `norm_first` says. Where it is True, which it is unless "
@@ -1024,6 +1322,115 @@ class DecoderLayerModule(Exercise):
             return super().forward(x, memory, self_mask, memory_mask)
 
     @mistake(
+        "Where no `self_mask` is given you put in a causal one: None means that everything may be seen. Hand "
+        "it on as it is.",
+        breaks=pre_norm,
+    )
+    class causal_by_default(DecoderLayer):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if self_mask is None:
+                self_mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You join a causal mask to the one that is given: a mask that lets a token see what comes after it "
+        "is not obeyed. Hand it on as it is.",
+        breaks=masked,
+    )
+    class causal_besides(DecoderLayer):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if self_mask is not None:
+                past = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+                self_mask = self_mask & past
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You make numbers of your masks: attention takes True and False for may and may not, but adds "
+        "numbers to its scores, so a one is hardly a hint. Hand masks on as they are.",
+        breaks=masked,
+    )
+    class masks_as_numbers(DecoderLayer):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            self_mask = None if self_mask is None else self_mask.to(x.dtype)
+            memory_mask = None if memory_mask is None else memory_mask.to(x.dtype)
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You turn your masks into -1e9 to be added: a query that may look nowhere then looks everywhere, "
+        "since all its scores are lowered alike. Hand masks on as they are.",
+        breaks=masked,
+    )
+    class masks_of_minus_a_billion(DecoderLayer):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            self_mask = None if self_mask is None else -1e9 * (~self_mask).to(x.dtype)
+            memory_mask = None if memory_mask is None else -1e9 * (~memory_mask).to(x.dtype)
+            return super().forward(x, memory, self_mask, memory_mask)
+
+    @mistake(
+        "You keep the keys and values of the first memory, and use them for every later one: the second "
+        "sentence is translated from the first. Make them anew in each call.",
+        breaks=masked,
+    )
+    class keeps_the_first_memory(DecoderLayer):
+        kept = None
+
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            if self.kept is None:
+                self.kept = self.cross_attention.project_memory(memory)
+            return self.connect(
+                x,
+                lambda x: self.self_attention(x, self_mask),
+                lambda x: self.cross_attention.attend(x, *self.kept, memory_mask),
+            )
+
+    @mistake(
+        "Unless somebody says otherwise you put the norm after the sum, as PyTorch's layer does. Here the "
+        "default is `norm_first=True`.",
+        breaks=pre_norm,
+    )
+    class post_by_default(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=False):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
+        "Your norms go over the whole sentence: what stands at a position then depends on the words after "
+        "it, mask or no mask. Each vector is normalised by itself, `nn.LayerNorm(d_model)`.",
+        breaks=pre_norm,
+    )
+    class norms_over_the_sentence(DecoderLayer):
+        class Norm(nn.LayerNorm):
+            def forward(self, x):
+                return F.layer_norm(x, x.shape[1:]) * self.weight + self.bias
+
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            for name in ("self_norm", "cross_norm", "feed_norm"):
+                setattr(self, name, self.Norm(d_model))
+
+    @mistake(
+        "What the self-attention gives is lost: the branch after it reads the `x` that came in, and is added "
+        "to that. Call each sum `x` again.",
+        breaks=pre_norm,
+    )
+    class self_attention_lost(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_at_memory, self.cross_norm, *how)
+            return add_branch(x, self.feed_forward, self.feed_norm, *how)
+
+    @mistake(
+        "Two norms have changed places: `cross_norm` is the cross-attention's, `feed_norm` the feed-forward "
+        "network's. Trained by you they work; with weights of others they do not.",
+        breaks=pre_norm,
+    )
+    class norms_exchanged(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_back, self.self_norm, *how)
+            x = add_branch(x, look_at_memory, self.feed_norm, *how)
+            return add_branch(x, self.feed_forward, self.cross_norm, *how)
+
+    @mistake(
         "No gradient reaches the memory: you take it out of the graph, and the encoder learns nothing.",
         breaks=gradient,
     )
@@ -1077,8 +1484,8 @@ class DecoderLayerModule(Exercise):
             return x
 
     @mistake(
-        "You drop out after `eval()`, too: `F.dropout` does not know the mode. Use `nn.Dropout`, or pass "
-        "`training=self.training`.",
+        "You drop out after `eval()`, too: `F.dropout` does not know the mode, nor does an `nn.Dropout` that "
+        "is made in `forward`. Make it in `__init__`, or pass `training=self.training`.",
         breaks=drops,
     )
     class always_drops(DecoderLayer):
@@ -1100,6 +1507,157 @@ class DecoderLayerModule(Exercise):
             x = add_branch(x, look_back, self.self_norm, *how)
             x = add_branch(x, look_at_memory, self.cross_norm, *how)
             return add_branch(x, self.feed_forward, self.feed_norm, nn.Identity(), self.norm_first)
+
+    @mistake(
+        "What the self-attention gives is not dropped: it is a branch like the other two.",
+        breaks=drops,
+    )
+    class self_attention_not_dropped(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_back, self.self_norm, nn.Identity(), self.norm_first)
+            x = add_branch(x, look_at_memory, self.cross_norm, *how)
+            return add_branch(x, self.feed_forward, self.feed_norm, *how)
+
+    @mistake(
+        "What the cross-attention gives is not dropped: it is a branch like the other two.",
+        breaks=drops,
+    )
+    class cross_attention_not_dropped(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_back, self.self_norm, *how)
+            x = add_branch(x, look_at_memory, self.cross_norm, nn.Identity(), self.norm_first)
+            return add_branch(x, self.feed_forward, self.feed_norm, *how)
+
+    @mistake(
+        "You drop what the feed-forward network gives, and not what the two attentions give: all three are "
+        "branches.",
+        breaks=drops,
+    )
+    class attentions_not_dropped(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            x = add_branch(x, look_back, self.self_norm, nn.Identity(), self.norm_first)
+            x = add_branch(x, look_at_memory, self.cross_norm, nn.Identity(), self.norm_first)
+            return add_branch(x, self.feed_forward, self.feed_norm, self.dropout, self.norm_first)
+
+    @mistake(
+        "You do not hand `dropout` on to the feed-forward network: between its two layers hidden numbers are "
+        "dropped, too. Write `FeedForward(d_model, d_ff, dropout)`.",
+        breaks=drops,
+    )
+    class nothing_inside_is_dropped(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            self.feed_forward = FeedForward(d_model, d_ff)
+
+    @mistake(
+        "You hand `dropout` on to the attentions, which drop weights with it, as PyTorch's layer does. Here "
+        "only what a branch gives is dropped: leave it out there.",
+        breaks=drops,
+    )
+    class drops_weights_too(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            self.self_attention.dropout = self.cross_attention.dropout = dropout
+
+    @mistake(
+        "Your attentions drop their weights, your feed-forward network its hidden numbers, and what the "
+        "branches give is not dropped. Drop that, before it is added, and leave the weights alone.",
+        breaks=drops,
+    )
+    class drops_weights_instead(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+            self.self_attention.dropout = self.cross_attention.dropout = dropout
+            self.dropout = nn.Identity()
+
+    @mistake(
+        "What the feed-forward network gives is dropped twice, once before it leaves the branch and once "
+        "before it is added. Inside, only its hidden numbers are.",
+        breaks=drops,
+    )
+    class drops_the_last_result_twice(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            how = self.dropout, self.norm_first
+            x = add_branch(x, look_back, self.self_norm, *how)
+            x = add_branch(x, look_at_memory, self.cross_norm, *how)
+            return add_branch(x, lambda x: self.dropout(self.feed_forward(x)), self.feed_norm, *how)
+
+    @mistake(
+        "You drop numbers of the memory, too, in every layer anew. It is used as it comes; drop what the "
+        "branches give.",
+        breaks=drops,
+    )
+    class drops_the_memory_too(DecoderLayer):
+        def forward(self, x, memory, self_mask=None, memory_mask=None):
+            return super().forward(x, self.dropout(memory), self_mask, memory_mask)
+
+    @mistake(
+        "You drop what each branch reads as well as what it gives: only what it gives is dropped, before it "
+        "is added.",
+        breaks=drops,
+    )
+    class drops_what_is_read_too(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            for branch, norm in (
+                (look_back, self.self_norm),
+                (look_at_memory, self.cross_norm),
+                (self.feed_forward, self.feed_norm),
+            ):
+                if self.norm_first:
+                    x = x + self.dropout(branch(self.dropout(norm(x))))
+                else:
+                    x = norm(x + self.dropout(branch(self.dropout(x))))
+            return x
+
+    @mistake(
+        "You drop `x` as it comes in: what goes past the branches must stay whole, or little is left of it "
+        "after a few layers. (Once, below the first layer, embeddings are dropped.)",
+        breaks=drops,
+    )
+    class drops_what_comes_in(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            return super().connect(self.dropout(x), look_back, look_at_memory)
+
+    @mistake(
+        "With the norm after the sum, your dropout comes after the norm, and drops the stream. Drop what the "
+        "branch gives: `norm(x + dropout(branch(x)))`.",
+        breaks=drops,
+    )
+    class drops_after_the_norm(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            if self.norm_first:
+                return super().connect(x, look_back, look_at_memory)
+            x = self.dropout(self.self_norm(x + look_back(x)))
+            x = self.dropout(self.cross_norm(x + look_at_memory(x)))
+            return self.dropout(self.feed_norm(x + self.feed_forward(x)))
+
+    @mistake(
+        "You drop what leaves the layer: the stream itself must stay whole. What the branches give has been "
+        "dropped already.",
+        breaks=drops,
+    )
+    class drops_what_leaves(DecoderLayer):
+        def connect(self, x, look_back, look_at_memory):
+            return self.dropout(super().connect(x, look_back, look_at_memory))
+
+    @mistake(
+        "Where nobody says otherwise you drop a tenth, as PyTorch's layer does: the default of `dropout` is "
+        "0.0.",
+        breaks=drops,
+    )
+    class drops_by_default(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.1, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, dropout, norm_first)
+
+    @mistake(
+        "You drop the same share, whatever `dropout` says: hand it on, `nn.Dropout(dropout)`.",
+        breaks=drops,
+    )
+    class always_drops_a_tenth(DecoderLayer):
+        def __init__(self, d_model, n_heads, d_ff, dropout=0.0, norm_first=True):
+            super().__init__(d_model, n_heads, d_ff, 0.1, norm_first)
 
     @mistake(
         "You add in place, `x += ...`, and change the states of whoever called. Write `x = x + ...`.",
