@@ -130,12 +130,3 @@ class DecoderLayer(nn.Module):
             *how,
         )
         return add_branch(x, self.feed_forward, self.feed_norm, *how)
-
-    def connect(
-        self, x: Tensor, look_back: Branch, look_at_memory: Branch
-    ) -> Tensor:
-        """The layer around two ways to attend; chapter 08 has others."""
-        how = self.dropout, self.norm_first
-        x = add_branch(x, look_back, self.self_norm, *how)
-        x = add_branch(x, look_at_memory, self.cross_norm, *how)
-        return add_branch(x, self.feed_forward, self.feed_norm, *how)

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from solutions.decoder_layer import add_branch
 from solutions.masks import additive_mask, causal_mask, memory_mask
 from solutions.self_attention import (
     MultiHeadAttention,
@@ -133,7 +134,10 @@ def read_cached(
             value=value,
             mask=memory_mask,
         )
-        x = layer.connect(x, look_back, look_at_memory)
+        how = layer.dropout, layer.norm_first
+        x = add_branch(x, look_back, layer.self_norm, *how)
+        x = add_branch(x, look_at_memory, layer.cross_norm, *how)
+        x = add_branch(x, layer.feed_forward, layer.feed_norm, *how)
     return model.head(model.decoder.norm(x[:, -1]))
 
 

@@ -208,7 +208,10 @@ class DecoderLayer:
             def look(x):
                 return self.cross_attention.attend(x, *made, memory_mask)
 
-            return self.connect(x, lambda x: self.self_attention(x, mask=self_mask), look)
+            how = self.dropout, self.norm_first
+            x = add_branch(x, lambda x: self.self_attention(x, mask=self_mask), self.self_norm, *how)
+            x = add_branch(x, look, self.cross_norm, *how)
+            return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
     class with_two_forwards(Reference):
         def forward(self, x, memory, self_mask=None, memory_mask=None):

@@ -814,7 +814,7 @@ class FeedForwardModule(Exercise):
 
 
 class DecoderLayer(solutions.decoder_layer.DecoderLayer):
-    """The reference, whose `forward` goes through `connect`, so that a mistake can change either."""
+    """The reference in two parts, of which a mistake may change either."""
 
     def forward(self, x, memory, self_mask=None, memory_mask=None):
         return self.connect(
@@ -822,6 +822,13 @@ class DecoderLayer(solutions.decoder_layer.DecoderLayer):
             lambda x: self.self_attention(x, self_mask),
             lambda x: self.cross_attention(x, memory, memory_mask),
         )
+
+    def connect(self, x, look_back, look_at_memory):
+        """The layer around two ways to attend."""
+        how = self.dropout, self.norm_first
+        x = add_branch(x, look_back, self.self_norm, *how)
+        x = add_branch(x, look_at_memory, self.cross_norm, *how)
+        return add_branch(x, self.feed_forward, self.feed_norm, *how)
 
 
 def _texts(draw, batch, target, source, d_model, dtype=torch.float32):
