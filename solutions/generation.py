@@ -128,15 +128,11 @@ def read_cached(
         look_back = partial(
             attend_cached, layer.self_attention, cache=cache, mask=mask
         )
-        look_at_memory = partial(
-            layer.cross_attention.attend,
-            key=key,
-            value=value,
-            mask=memory_mask,
-        )
+        attend = layer.cross_attention.attend
+        look = partial(attend, key=key, value=value, mask=memory_mask)
         how = layer.dropout, layer.norm_first
         x = add_branch(x, look_back, layer.self_norm, *how)
-        x = add_branch(x, look_at_memory, layer.cross_norm, *how)
+        x = add_branch(x, look, layer.cross_norm, *how)
         x = add_branch(x, layer.feed_forward, layer.feed_norm, *how)
     return model.head(model.decoder.norm(x[:, -1]))
 
