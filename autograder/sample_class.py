@@ -46,7 +46,7 @@ LATECOMERS = (
     "lucia", "marek", "ngozi", "oskar", "priya", "rosa", "samir", "tala", "ulla", "vera", "yusuf", "zoe",
     "anouk", "boris", "celia", "diego", "esra", "felix", "greta", "hugo", "ivana", "jana", "karim", "lars",
     "maren", "nils", "odile", "pavel", "qiang", "renata", "sven", "tariq", "umar", "vilma", "wanda", "xenia",
-    "yara", "zeno", "amara", "bruno", "chiara", "david", "emeka", "fatou",
+    "yara", "zeno", "amara", "bram", "chiara", "david", "emeka", "fatou",
 )  # fmt: skip
 PRONE = 4
 CALLS_THE_CHANGED = re.compile(r"super\(\)\.(?!__init__\(\))")
