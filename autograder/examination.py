@@ -198,7 +198,7 @@ class _Examination:
         if verdict.passed:
             return Feedback(verdict)
         answer = self.job.answers.get(exercise.name, "")
-        used = names_used(answer)
+        used = names_reached(names_used(answer), self.job.cells)
         wrong = tuple(base for base in exercise.builds_on if base in used and not self.verdicts[base].passed)
         stops = ""
         if verdict.blank and answer:
@@ -219,10 +219,33 @@ def grader_fault(why: str) -> Examined:
 
 def names_used(source: str) -> set[str]:
     """The names that a cell reads; none where it is no Python."""
+    return _read_in(*_statements(source))
+
+
+def names_reached(names: set[str], cells: Iterable[str]) -> set[str]:
+    """These names, those that their definitions in some cells read, and so on."""
+    read = {
+        statement.name: _read_in(statement)
+        for cell in cells
+        for statement in _statements(cell)
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    }
+    reached, last = set(names), set(names)
+    while last:
+        last = set().union(*(read.get(name, set()) for name in last)) - reached
+        reached |= last
+    return reached
+
+
+def _statements(source: str) -> list[ast.stmt]:
     try:
-        nodes = list(ast.walk(ast.parse(source)))
+        return ast.parse(source).body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return set()
+        return []
+
+
+def _read_in(*statements: ast.stmt) -> set[str]:
+    nodes = (node for statement in statements for node in ast.walk(statement))
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
 
 

@@ -25,6 +25,7 @@ from autograder.answers import ways_of
 from autograder.chapters import definition, solution_source
 from autograder.course import Course
 from autograder.errors import CourseError
+from autograder.examination import names_reached
 from autograder.exercises import exercises_of
 from autograder.exercises.specification import Mistake
 from autograder.intake.python import Reader
@@ -192,12 +193,13 @@ def _class(topic: str, released: NotebookNode):
     rng = random.Random(SEED)
     exercises = exercises_of(topic)
     stubs = {name: _cell(released, name).source for name in exercises}
-    given = _given(released)
+    given_cells = _given_cells(released)
+    given = set().union(*(Reader().code(cell).binds for cell in given_cells))
     right = {name: _right_ways(topic, name, stubs[name], given | set(exercises)) for name in exercises}
 
     def answers(chosen: dict[str, Answer]) -> dict[str, Answer]:
         full = {name: chosen.get(name) or rng.choice(right[name]) for name in exercises}
-        return _inheriting(full)
+        return _inheriting(full, given_cells)
 
     for student in ALL_RIGHT:
         yield student, answers({})
@@ -256,11 +258,15 @@ def _calls_among(right: dict[str, list[Answer]]) -> Iterator[tuple[str, str]]:
         yield from ((base, calling) for base in right if base in called)
 
 
-def _inheriting(answers: dict[str, Answer]) -> dict[str, Answer]:
-    """The same answers, where what calls a wrong or missing one is no longer said to be right."""
+def _inheriting(answers: dict[str, Answer], given_cells: list[str]) -> dict[str, Answer]:
+    """The same answers, where what calls a wrong or missing one is no longer said to be right.
+
+    Some call it through what the notebook gives.
+    """
     told: dict[str, Answer] = {}
     for name, answer in answers.items():
-        calls = _globals_of(answer.source or "") & {n for n, a in told.items() if a.kind != "right"}
+        reached = names_reached(_globals_of(answer.source or ""), given_cells)
+        calls = reached & {n for n, a in told.items() if a.kind != "right"}
         kind = "inherits" if answer.kind == "right" and calls else answer.kind
         told[name] = Answer(kind, answer.name, answer.source)
     return told
@@ -283,12 +289,9 @@ def _cell(notebook: NotebookNode, name: str) -> NotebookNode:
     raise KeyError(name)
 
 
-def _given(notebook: NotebookNode) -> set[str]:
-    """The names that the cells of a released notebook bring, its exercises left out."""
-    cells = [
-        cell.source for cell in notebook.cells if cell.cell_type == "code" and "nbgrader" not in cell.metadata
-    ]
-    return set().union(*(Reader().code(cell).binds for cell in cells))
+def _given_cells(notebook: NotebookNode) -> list[str]:
+    """The code of a released notebook without its exercises."""
+    return [c.source for c in notebook.cells if c.cell_type == "code" and "nbgrader" not in c.metadata]
 
 
 def _is_class(source: str) -> bool:
