@@ -11,6 +11,7 @@ from autograder.exercises import exercises_of
 from autograder.exercises.namespace import Call, Outcome
 from autograder.exercises.specification import Exercise
 from autograder.feedback import Feedback
+from autograder.intake.python import Reader
 from autograder.sandbox.bubble import Limits, Zygote
 from autograder.sandbox.visit import Stopped, Visit
 from autograder.text import safe
@@ -218,16 +219,19 @@ def grader_fault(why: str) -> Examined:
 
 
 def names_used(source: str) -> set[str]:
-    """The names that a cell reads; none where it is no Python."""
-    return _read_in(*_statements(source))
+    """The names that a cell reads; none where it is no Python, or too long."""
+    whole = Reader().parsed(source)
+    return _read_in(whole[0]) if whole else set()
 
 
 def names_reached(names: set[str], cells: Iterable[str]) -> set[str]:
     """These names, those that their definitions in some cells read, and so on."""
+    reader = Reader()
     read = {
         statement.name: _read_in(statement)
         for cell in cells
-        for statement in _statements(cell)
+        if (whole := reader.parsed(cell))
+        for statement in whole[0].body
         if isinstance(statement, ast.FunctionDef | ast.ClassDef)
     }
     reached, last = set(names), set(names)
@@ -237,16 +241,9 @@ def names_reached(names: set[str], cells: Iterable[str]) -> set[str]:
     return reached
 
 
-def _statements(source: str) -> list[ast.stmt]:
-    try:
-        return ast.parse(source).body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return []
-
-
-def _read_in(*statements: ast.stmt) -> set[str]:
-    nodes = (node for statement in statements for node in ast.walk(statement))
-    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+def _read_in(tree: ast.AST) -> set[str]:
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return {node.id for node in nodes if isinstance(node.ctx, ast.Load)}
 
 
 def _why_stopped(stopped: Stopped) -> str:

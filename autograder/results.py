@@ -49,7 +49,7 @@ def results(course: Course, topic: str) -> list[Result]:
 
 
 def settled_results(course: Course, topic: str) -> list[Result]:
-    """The same, for who needs some: CourseError where grading has not begun."""
+    """The results of everybody, of whom somebody has one: CourseError where grading has not begun."""
     found = results(course, topic)
     if all(result.state == WAITING for result in found):
         raise CourseError(f"nobody has been graded for {topic} yet: run `autograder grade {topic}` first")

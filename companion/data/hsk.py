@@ -31,7 +31,7 @@ def hsk_pairs() -> list[Pair]:
 
 
 def hsk_words() -> list[Pair]:
-    """The words of the sentences, each with the first meaning that the dictionary gives, if it gives one."""
+    """The words of the sentences, each with the first meaning that CC-CEDICT gives, if it gives one."""
     _, *lines = shipped("hsk/words.tsv", WORDS_SHA256).decode("utf-8").splitlines()
     entries = [line.split("\t") for line in lines]
     found = [(word, first_meaning(meanings)) for word, meanings in entries]

@@ -25,3 +25,4 @@ def test_what_an_answer_calls_through_other_cells_is_found():
     }  # fmt: skip
     assert names_reached(names_used("def a(:"), cells) == set()
     assert names_reached({"a"}, ["def a():\n    b()", "def b():\n    a()"]) == {"a", "b"}
+    assert names_reached({"a"}, ["def a():\n    b()  #" + 50_000 * "-"]) == {"a"}, "too long to be parsed"
