@@ -149,8 +149,9 @@ def chrf(
     the corpus; of several references the one with the best score for its
     sentence counts, the first of equals, and where it has no n-grams of an
     order, those of the hypothesis do not count either. Precision and recall
-    are averaged over the orders of which both sides have n-grams.
-    ValueError where the numbers of hypotheses and references differ.
+    are averaged over the orders of which both sides have n-grams; without
+    any match the score is 0. ValueError where the numbers of hypotheses
+    and references differ.
     Source: Popović 2015, with beta = 2 of Popović 2016.
     """
 
