@@ -147,13 +147,12 @@ class SubwordSampler:
     """
 
     def __init__(self, tokenizer: Tokenizer, rate: float, variants: int = 8):
-        self.tokenizer, self.rate, self.variants = tokenizer, rate, variants
+        self.tokenizer, self.rate = tokenizer, rate
+        self.variants = variants if rate else 1
         self.known: dict[tuple[str, int], list[int]] = {}
 
     def encode(self, text: str, chance: random.Random) -> list[int]:
         """The ids of one way to write a text."""
-        if not self.rate:
-            return self.tokenizer.encode(text)
         ids = []
         for word in WORD.findall(text):
             way = word, chance.randrange(self.variants)

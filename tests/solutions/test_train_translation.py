@@ -13,10 +13,10 @@ from sacrebleu.metrics import CHRF
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from companion.data import translation_pairs
+from companion.data import translation_model, translation_pairs
 from solutions import train_translation
 from solutions.tokens import Tokenizer, pad_batch
-from solutions.train_translation import EXPLAINED, Settings, main, model_of
+from solutions.train_translation import EXPLAINED, Settings, SubwordSampler, main, model_of
 
 TINY = Settings(
     pairs="hsk", n_merges=60, d_model=8, n_heads=2, d_ff=8, n_layers=1, hsk_copies=1, n_tokens=6000, warmup=20
@@ -169,6 +169,20 @@ def test_the_log_says_how_it_was_made_and_how_it_went(whole):
     assert tested["examples"] == sorted(tested["examples"], reverse=True)
     for score, wanted, written in tested["examples"]:
         assert CHRF().sentence_score(written, [wanted]).score == pytest.approx(score, abs=0.05)
+
+
+def test_a_text_is_written_in_many_ways_or_as_the_tokenizer_does():
+    tokenizer = Tokenizer(translation_model().merges)
+    texts = [text for pair in translation_pairs("hsk", "test") for text in (pair.chinese, pair.english)]
+    chance = random.Random(0)
+    exact, sampled = SubwordSampler(tokenizer, 0.0), SubwordSampler(tokenizer, 0.1)
+    assert [exact.encode(text, chance) for text in texts] == [tokenizer.encode(text) for text in texts]
+    ways = [{tuple(sampled.encode(text, chance)) for _ in range(20)} for text in texts]
+    assert all(
+        {tokenizer.decode(way) for way in several} == {text}
+        for several, text in zip(ways, texts, strict=True)
+    )
+    assert sum(map(len, ways)) > 5 * len(texts)
 
 
 def test_words_join_the_sentences_where_they_are_wanted(tmp_path):
