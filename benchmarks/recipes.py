@@ -31,7 +31,7 @@ from solutions.train_translation import MERGES, Settings, Training
 HERE = Path(__file__).parent
 RECORD = HERE / "recipes.json"
 STEPS = 1200
-BASE = Settings(d_model=128, d_ff=384, warmup=400, book_copies=0)
+BASE = Settings(d_model=128, d_ff=384, dropout=0.1, word_copies=0, warmup=400, book_copies=0)
 
 
 class Consecutively(Training):
@@ -60,6 +60,7 @@ RECIPES = {
     "no subword dropout": (Training, replace(BASE, subword_dropout=0.0)),
     "no label smoothing": (Training, replace(BASE, label_smoothing=0.0)),
     "no dropout": (Training, replace(BASE, dropout=0.0)),
+    "more dropout: 0.2": (Training, replace(BASE, dropout=0.2)),
     "learners' sentences once an epoch, not 4 times": (Training, replace(BASE, hsk_copies=1)),
     "technical pairs first, then learners' sentences": (Consecutively, BASE),
     "with words and their meanings": (Training, replace(BASE, word_copies=1)),

@@ -3,7 +3,8 @@
     python -m companion.data.technical      # once: builds the technical pairs
     python -m solutions.train_translation   # hours on a CPU
 
-A smaller one, of the sentences for learners alone, in a folder of its own:
+A smaller one, of the sentences for learners and their words alone, in a
+folder of its own:
 
     python -m solutions.train_translation --pairs hsk --folder small --epochs 9
 
@@ -92,11 +93,12 @@ class Settings:
     n_heads: int = 4
     d_ff: int = 768
     n_layers: int = 3
-    dropout: float = 0.1
+    dropout: float = 0.2
     label_smoothing: float = 0.1
     subword_dropout: float = 0.1
+    exact_epoch: int = 17
     hsk_copies: int = 4
-    word_copies: int = 0
+    word_copies: int = 1
     book_copies: int = 8
     book_epoch: int = 10
     n_tokens: int = 3000
@@ -106,7 +108,7 @@ class Settings:
 
 KINDS = {"all": ("hsk", "technical"), "hsk": ("hsk",)}
 EXPLAINED = {
-    "pairs": "what it learns from: hsk (sentences for learners) or all",
+    "pairs": "what it learns from: hsk (for learners of Chinese) or all",
     "seed": "where all chance comes from",
     "n_merges": "merges of byte pair encoding, learned first",
     "d_model": "numbers that stand for a token",
@@ -116,6 +118,7 @@ EXPLAINED = {
     "dropout": "share of the numbers dropped in training",
     "label_smoothing": "share of the probability wanted everywhere",
     "subword_dropout": "share of the merges left out by chance",
+    "exact_epoch": "the epoch from which on no merge is left out",
     "hsk_copies": "how often an epoch has each sentence for learners",
     "word_copies": "how often it has each of their words, and its meaning",
     "book_copies": "how often an epoch has the sentence of the book",
@@ -214,6 +217,7 @@ class Training:
         }
         self.tokenizer = Tokenizer(self._merges())
         self.sampler = SubwordSampler(self.tokenizer, settings.subword_dropout)
+        self.exact = SubwordSampler(self.tokenizer, 0.0)
         torch.manual_seed(settings.seed)
         self.model = self.build(settings, len(self.tokenizer)).to(device)
         self.average = self.build(settings, len(self.tokenizer)).to(device)
@@ -248,7 +252,9 @@ class Training:
         ]
         if number + 1 >= self.settings.book_epoch:
             copies += self.settings.book_copies * BOOK
-        examples = examples_of(copies, self.sampler, chance)
+        exact = number + 1 >= self.settings.exact_epoch
+        sampler = self.exact if exact else self.sampler
+        examples = examples_of(copies, sampler, chance)
         n_tokens = self.settings.n_tokens
         pad_id = self.tokenizer.pad_id
         return [*length_batches(examples, n_tokens, pad_id, generator)]
@@ -287,10 +293,9 @@ class Training:
     @torch.no_grad()
     def examine(self) -> dict:
         """Losses in nats a token on both kinds of pairs, and examples."""
-        exact = SubwordSampler(self.tokenizer, 0.0)
         losses = {}
         for source, pairs in self.validation.items():
-            examples = examples_of(pairs[:1000], exact, random.Random(0))
+            examples = examples_of(pairs[:1000], self.exact, random.Random(0))
             total = tokens = 0
             generator = torch.Generator().manual_seed(0)
             for batch in length_batches(
@@ -411,7 +416,8 @@ class Training:
         path = self.folder / MERGES
         if not path.is_file():
             print("learning the vocabulary: about a minute", file=sys.stderr)
-            text = "\n".join(f"{p.chinese}\n{p.english}" for p in self.pairs)
+            sentences = [p for p in self.pairs if p.source != "words"]
+            text = "\n".join(f"{p.chinese}\n{p.english}" for p in sentences)
             merges = train_bpe(text, self.settings.n_merges)
             unfinished = path.with_suffix(".unfinished")
             lines = "".join(f"{left} {right}\n" for left, right in merges)

@@ -19,7 +19,16 @@ from solutions.tokens import Tokenizer, pad_batch
 from solutions.train_translation import EXPLAINED, Settings, SubwordSampler, main, model_of
 
 TINY = Settings(
-    pairs="hsk", n_merges=60, d_model=8, n_heads=2, d_ff=8, n_layers=1, hsk_copies=1, n_tokens=6000, warmup=20
+    pairs="hsk",
+    n_merges=60,
+    d_model=8,
+    n_heads=2,
+    d_ff=8,
+    n_layers=1,
+    hsk_copies=1,
+    word_copies=0,
+    n_tokens=6000,
+    warmup=20,
 )
 EPOCHS = 2
 DYING = """
@@ -183,6 +192,21 @@ def test_a_text_is_written_in_many_ways_or_as_the_tokenizer_does():
         for several, text in zip(ways, texts, strict=True)
     )
     assert sum(map(len, ways)) > 5 * len(texts)
+
+
+def test_from_the_exact_epoch_on_no_merge_is_left_out(tmp_path):
+    merges = translation_model().merges
+    (tmp_path / "merges.txt").write_text(
+        "".join(f"{left} {right}\n" for left, right in merges), encoding="utf-8"
+    )
+    settings = Settings(**{**vars(TINY), "subword_dropout": 0.5, "exact_epoch": 2, "book_copies": 0})
+    training = train_translation.Training(settings, tmp_path, torch.device("cpu"))
+    first, second = (
+        sum(int((target_ids != 0).sum()) for _, target_ids in training.epoch(number)) for number in (0, 1)
+    )
+    tokenizer = Tokenizer(merges)
+    exact = sum(len(tokenizer.encode(pair.english)) + 1 for pair in translation_pairs("hsk", "train"))
+    assert second == exact < 0.8 * first
 
 
 def test_words_join_the_sentences_where_they_are_wanted(tmp_path):
