@@ -541,7 +541,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--epochs",
         type=int,
-        default=40,
+        default=26,
         help="how many in all, those done before included "
         "(default: %(default)s)",
     )

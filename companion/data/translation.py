@@ -12,9 +12,9 @@ from torch import Tensor
 
 from companion.data.files import shipped
 
-WEIGHTS_SHA256 = "eb75381aa52882b138d566625a0462d8c9c8a86c803ad72b7a36fedde2f074c8"
+WEIGHTS_SHA256 = "7f6ebdac40be15aa9d5e48fcf554a042685867829abe3d771b874686a086c675"
 MERGES_SHA256 = "311100778988eee83aed9834900c67643d1611ed8127448edb5b1a0a6a564a09"
-LOG_SHA256 = "db7f84cdbbbe044a3f52a23e7e07b5c981eb7592c8a8f6bea9da7108dcd5bed7"
+LOG_SHA256 = "d3ef676cc9d915752e8a14f0449a4e4dd2196a3dac664d4549a0ccf8a5019d77"
 
 
 @dataclass(frozen=True)
