@@ -3,9 +3,11 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from solutions import train_translation
 from solutions.tokens import Tokenizer, pad_batch
 from solutions.train_translation import EXPLAINED, Settings, SubwordSampler, main, model_of
 
+ROOT = Path(__file__).parents[2]
 TINY = Settings(
     pairs="hsk",
     n_merges=60,
@@ -219,6 +222,31 @@ def test_words_join_the_sentences_where_they_are_wanted(tmp_path):
     sentences = [pair for pair in words if pair.source == "hsk"]
     copies = len(sentences) * tiny.hsk_copies + 2 * (len(words) - len(sentences))
     assert sum(len(source) for source, _ in training.epoch(0)) == copies
+
+
+def test_the_chapter_says_of_recipes_what_was_measured():
+    text = (ROOT / "chapters" / "07_transformer.md").read_text(encoding="utf-8")
+    told = text[text.index("**What helps?**") : text.index("## Explore")]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in told.splitlines() if line[:1] == "|"
+    ]
+    recipes = json.loads((ROOT / "benchmarks" / "recipes.json").read_text(encoding="utf-8"))["recipes"]
+    assert {name: numbers for name, *numbers in rows[2:]} == {
+        name: [
+            f"{measured['validation'][kind][what]:.{places}f}"
+            for what, places in (("loss", 2), ("chrF", 1))
+            for kind in ("hsk", "technical")
+        ]
+        for name, measured in recipes.items()
+    }
+    before = json.loads((ROOT / "benchmarks" / "larger_before.json").read_text(encoding="utf-8"))["log"]
+    now = translation_model().log["log"]
+    hsk = [
+        f"{log[epoch - 1]['validation']['hsk']:.2f}" for log, epoch in ((before, 9), (before, 15), (now, 15))
+    ]
+    technical = [f"{now[epoch - 1]['validation']['technical']:.2f}" for epoch in (16, 17)]
+    assert re.findall(r"\d\.\d\d", told.rpartition("|")[2]) == [*hsk, *technical]
+    assert translation_model().settings["exact_epoch"] == 17
 
 
 def test_the_help_explains_every_setting(capsys):
