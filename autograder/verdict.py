@@ -7,7 +7,7 @@ from autograder.exercises.asking import Ask, Blank, Wrong
 from autograder.exercises.comparing import difference
 from autograder.exercises.drawing import Draw
 from autograder.exercises.namespace import Call, Forbidden, Namespace, Near, Outcome
-from autograder.exercises.specification import Exercise, Mistake
+from autograder.exercises.specification import Behaviour, Exercise, Mistake
 from autograder.text import safe
 
 
@@ -96,11 +96,19 @@ NOT_REACHED = Outcome(error=("Stopped", "it was stopped before"))
 
 def questions(exercise: type[Exercise], reference: Reference, seed: str) -> list[Call]:
     """All that the behaviours of an exercise ask a right answer, in order, each question once."""
+    asks = [_ask_the_reference(exercise, behaviour, reference, seed) for behaviour in exercise.behaviours]
+    return list({call.fingerprint: call for ask in asks for call in ask.namespace.asked}.values())
+
+
+def _ask_the_reference(
+    exercise: type[Exercise], behaviour: Behaviour, reference: Reference, seed: str
+) -> Ask:
+    """What a behaviour asks an answer that is right, to the end."""
     asker = Reference(exercise)
     asker.known = reference.known
-    for behaviour in exercise.behaviours:
-        behaviour.check(Ask(exercise, asker, reference), Draw(seed, exercise.name, behaviour.name))
-    return list({call.fingerprint: call for call in asker.asked}.values())
+    ask = Ask(exercise, asker, reference)
+    behaviour.check(ask, Draw(seed, exercise.name, behaviour.name))
+    return ask
 
 
 def judge(
@@ -124,7 +132,11 @@ def judge(
         asked.append((finding, ask.asked))
     if blank and not any(finding.points for finding in findings):
         return _blank(exercise, f"{exercise.name} is not written yet")
-    known = _recognise(exercise, asked, reference)
+    known = None
+    pairs = zip(exercise.behaviours, findings, strict=True)
+    if failed := [behaviour for behaviour, finding in pairs if not finding.points]:
+        further = _answers_to_all(exercise, failed[0], namespace, reference, seed)
+        known = _recognise(exercise, asked, further, reference)
     return Verdict(
         exercise.name,
         sum(finding.points for finding in findings),
@@ -140,14 +152,30 @@ def _blank(exercise: type[Exercise], message: str) -> Verdict:
     return Verdict(exercise.name, 0, exercise.points(), findings, blank=True)
 
 
+def _answers_to_all(
+    exercise: type[Exercise], behaviour: Behaviour, namespace: Namespace, reference: Reference, seed: str
+) -> list[tuple[Call, Outcome]]:
+    """All that a behaviour asks, also behind the first wrong answer, with the student's answers."""
+    calls = [call for call, _ in _ask_the_reference(exercise, behaviour, reference, seed).asked]
+    pairs = [(call, namespace.ask(call)) for call in calls]
+    return [(call, outcome) for call, outcome in pairs if outcome is not NOT_REACHED]
+
+
+# A mistake is named that gives more than this share of the wrong answers to all that a behaviour asks.
+# Most that share an answer by accident, share fewer.
+RECOGNISED = 1 / 3
+
+
 def _recognise(
     exercise: type[Exercise],
     asked: list[tuple[Finding, list[tuple[Call, Outcome]]]],
+    further: list[tuple[Call, Outcome]],
     reference: Reference,
 ) -> Mistake | None:
     """The known mistake that gives the student's own wrong answers, and is right where they are right.
 
-    It must agree on every call of the first behaviour that failed. Where another behaviour failed
+    It must agree on every call of the first behaviour that failed, and not by accident: on enough of
+    the wrong answers, too, to what that behaviour would have asked further. Where another behaviour failed
     too it may differ, since people make two mistakes at once; what the student does right it must
     not do wrong. Among several, the one that agrees with most calls speaks, to the words of its errors.
     """
@@ -155,14 +183,20 @@ def _recognise(
     first = next((calls for finding, calls in asked if not finding.points), [])
     if all(same_outcome(reference.ask(call), outcome) for call, outcome in first):
         return None
+    wrong = [(call, outcome) for call, outcome in further if not same_outcome(reference.ask(call), outcome)]
+    every = [*(pair for _, calls in asked for pair in calls), *further]
     best, best_score = None, -1
     for mistake in exercise.mistakes:
         gives = _Once(exercise, mistake)
-        if all(same_outcome(gives(call, outcome), outcome) for call, outcome in [*first, *right]):
-            given = [(gives(call, outcome), outcome) for _, calls in asked for call, outcome in calls]
-            score = sum(same_outcome(*pair) and _errors(pair[0]) == _errors(pair[1]) for pair in given)
-            if score > best_score:
-                best, best_score = mistake, score
+        if not all(same_outcome(gives(call, outcome), outcome) for call, outcome in [*first, *right]):
+            continue
+        shared = sum(same_outcome(gives(call, outcome), outcome) for call, outcome in wrong)
+        if wrong and shared <= RECOGNISED * len(wrong):
+            continue
+        given = [(gives(call, outcome), outcome) for call, outcome in every]
+        score = sum(same_outcome(*pair) and _errors(pair[0]) == _errors(pair[1]) for pair in given)
+        if score > best_score:
+            best, best_score = mistake, score
     return best
 
 

@@ -236,8 +236,8 @@ class CrossAttentionModule(Exercise):
             return self.output(torch.cat([x, merge_heads(heads)], dim=-1))
 
     @mistake(
-        "You return the values first and the keys second: scores are then made of values, and keys are "
-        "averaged. The order is `key, value`.",
+        "Keys and values are exchanged: scores are then made of values, and keys are averaged. The layer "
+        "`key` makes keys, and the order is `key, value`.",
         breaks=project,
     )
     class values_first(CrossAttention):
@@ -437,8 +437,8 @@ class CrossAttentionModule(Exercise):
             return self.output(merge_heads(F.scaled_dot_product_attention(query, key, value, mask, p)))
 
     @mistake(
-        "You apply the mask after the softmax: the padding's share is lost, and the weights of the real "
-        "tokens no longer sum to one. Hide the scores before it.",
+        "You apply the mask after the softmax, or to the values: the padding's share is lost, and the "
+        "weights of the real tokens no longer sum to one. Hide the scores before it.",
         breaks=masked,
     )
     class after_softmax(CrossAttention):
@@ -502,8 +502,9 @@ class CrossAttentionModule(Exercise):
             return self.output(merge_heads(weights @ value))
 
     @mistake(
-        "You hide with a large number, -1e9: where all of a source is padding all its scores are equal, and "
-        "the padding is averaged. Hide with -inf, and give such a row zeros.",
+        "You hide with a large number, -1e9 or the smallest of the type: where all of a source is padding "
+        "all its scores are equal, and the padding is averaged. Hide with -inf, and give such a row "
+        "zeros.",
         breaks=empty,
     )
     class finite_fill(CrossAttention):
@@ -1012,7 +1013,8 @@ class WordAlignment(Exercise):
         return words / words.sum(dim=1, keepdim=True)
 
     @mistake(
-        "You return float32 whatever type the weights have: make your helpers in `weights.dtype`.",
+        "You return float32 whatever type the weights have: make your helpers in `weights.dtype`, and "
+        "take no numbers out of tensors, which loses the gradient, too.",
         breaks=convention,
     )
     def always_float32(weights, target_words, source_words):

@@ -290,8 +290,8 @@ class LayerNormModule(Exercise):
             return x / (variance + self.eps).sqrt() * self.weight + self.bias
 
     @mistake(
-        "You make a tensor for `eps` on the CPU: with the vectors on a GPU that is another device. A plain "
-        "number can be added to any tensor.",
+        "You make a tensor on the CPU, for `eps` or for a mean: with the vectors on a GPU that is another "
+        "device. A plain number can be added to any tensor.",
         breaks=neighbourly,
     )
     class eps_on_the_cpu(LayerNorm):
@@ -1250,8 +1250,8 @@ class DecoderLayerModule(Exercise):
             return self.norm(super().connect(x, look_back, look_at_memory))
 
     @mistake(
-        "You ignore `self_mask`: the decoder sees the words that it is to write. Hand it on to the "
-        "self-attention.",
+        "You ignore `self_mask`, always or in evaluation: the decoder sees the words that it is to write. "
+        "Hand it on to the self-attention.",
         breaks=masked,
     )
     class without_self_mask(DecoderLayer):
@@ -1277,8 +1277,8 @@ class DecoderLayerModule(Exercise):
             return super().forward(x, memory)
 
     @mistake(
-        "The masks are exchanged: `self_mask` is for the self-attention, `memory_mask` for the "
-        "cross-attention.",
+        "The masks are exchanged: `self_mask` comes first and is for the self-attention, `memory_mask` "
+        "for the cross-attention. Both come ready to be handed on.",
         breaks=masked,
     )
     class masks_exchanged(DecoderLayer):

@@ -77,7 +77,7 @@ class ShiftRight(Exercise):
         return target_ids.roll(1, dims=1)
 
     @mistake(
-        "You shift the batch, not the sentences: the first sentence is lost and the others move down. "
+        "You shift the batch, not the sentences: the last sentence is lost and the others move down. "
         "Dimension 0 is the batch, dimension 1 the length.",
         breaks=shifted,
     )
@@ -889,8 +889,9 @@ class DecoderInput(Exercise):
             return self.dropout(self.embedding(token_ids) * scale + self.positions[:length])
 
     @mistake(
-        "Positions beyond `max_length` end in an error about shapes that nobody understands, or are cut off "
-        "in silence. Compare first, and raise a ValueError that says how many there are.",
+        "Positions beyond `max_length` end in an error about shapes that nobody understands, or are cut "
+        "off in silence. Compare `start` and the length together first, and raise a ValueError that says "
+        "how many there are.",
         breaks=bounded,
     )
     class unbounded(Right):
@@ -948,7 +949,8 @@ class DecoderInput(Exercise):
             return self.dropout(self.embedding(token_ids) * scale + self.positions[positions])
 
     @mistake(
-        "There is no dropout: put it on the sum, `self.dropout(x)`.",
+        "Nothing is dropped where all should be: `dropout` is not used, or taken for the share that is "
+        "kept. It is the share that is dropped; put it on the sum, `self.dropout(x)`.",
         breaks=dropped,
     )
     class without_dropout(Right):

@@ -663,7 +663,8 @@ class Bleu(Exercise):
         return _bleu(hypotheses, references, tokens=list)
 
     @mistake(
-        "There is no brevity penalty: to leave out all that is doubtful then costs nothing.",
+        "There is no brevity penalty, or it never acts: to leave out all that is doubtful then costs "
+        "nothing. Both lengths are numbers of tokens.",
         breaks=brevity,
     )
     def without_brevity(hypotheses, references):
@@ -1084,7 +1085,8 @@ class RougeL(Exercise):
 
     @mistake(
         "You compare place by place: one word more at the beginning, and nothing fits any more. A "
-        "subsequence may leave words out on either side.",
+        "subsequence may leave words out on either side; in a table, the larger of above and left is kept "
+        "where words differ.",
         breaks=subsequence,
     )
     def by_place(hypotheses, references):
@@ -1996,8 +1998,8 @@ class AttentionRollout(Exercise):
         return _halved(_rollout(weights, lambda layer: layer.mean(dim=1)))
 
     @mistake(
-        "You halve and do not divide by the sum: the row of a query that sees nothing then sums to a half. "
-        "Divide each row by its sum.",
+        "The row of a query that sees nothing sums to a half: divide each row by its sum after the token "
+        "itself has been added.",
         breaks=empty,
     )
     def halved_only(weights):

@@ -133,6 +133,8 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
             if wrong == "padding renormalised":
                 logits[:, pad_id] = NEVER
             likely = logits.log_softmax(dim=-1)
+            if wrong == "softmax over beams":
+                likely = logits.flatten().log_softmax(dim=-1).view_as(logits)
             if wrong == "logits":
                 likely = logits.clone()
             if wrong == "probabilities":
@@ -147,6 +149,8 @@ def _searched(model, source_ids, begin_id, end_id, max_length, n_beams=4, length
             going = []
             for rank, (score, at) in enumerate(zip(best.values.tolist(), best.indices.tolist(), strict=True)):
                 beam, token = divmod(at, likely.shape[-1])
+                if wrong == "places mixed up":
+                    token, beam = divmod(at, len(beams))
                 tokens = [*beams[beam][1], token]
                 seen = [*beams[beam][2], token]
                 if wrong == "cache not reordered":
@@ -501,7 +505,8 @@ class Cache(Exercise):
             self.key[: len(rows)], self.value[: len(rows)] = self.key[rows], self.value[rows]
 
     @mistake(
-        "There is no end to it: what is beyond `max_length` is a ValueError.",
+        "There is no end to it, or one too late: when `length` and the new positions come to more than "
+        "`max_length`, it is a ValueError.",
         breaks=refuses,
     )
     class WithoutEnd(KeyValueCache):
@@ -598,8 +603,8 @@ class Cache(Exercise):
             return keys, values
 
     @mistake(
-        "The room is of type float32 whatever is appended: in half precision queries and keys then differ. "
-        "Make it with `key.new_empty`.",
+        "What is kept is float32 whatever is appended: in half precision queries and keys then differ. "
+        "Make the room with `key.new_empty`.",
         breaks=neighbourly,
     )
     class AlwaysFloat32(KeyValueCache):
@@ -690,6 +695,13 @@ class KeepLikely(Exercise):
         return keep_likely(logits, None if top_k is None else top_k + 1, top_p)
 
     @mistake(
+        "`top_k` is not used: all logits stay as they are.",
+        breaks=top_k,
+    )
+    def without_top_k(logits, top_k=None, top_p=None):
+        return keep_likely(logits, None, top_p)
+
+    @mistake(
         "You return probabilities, not logits: temperature, top_k and top_p act on logits, and the softmax "
         "comes last.",
         breaks=top_k,
@@ -763,6 +775,32 @@ class KeepLikely(Exercise):
         likely = logits.softmax(dim=-1)
         keep = (likely >= top_p) | (likely == likely.amax(dim=-1, keepdim=True))
         return logits.masked_fill(~keep, NEVER)
+
+    @mistake(
+        "You keep the tokens whose own probability is at least 1 - p: top-p asks for the sum of the "
+        "likeliest. Sort, then `cumsum`.",
+        breaks=top_p,
+    )
+    def each_above_the_rest(logits, top_k=None, top_p=None):
+        logits = keep_likely(logits, top_k)
+        if top_p is None:
+            return logits
+        likely = logits.softmax(dim=-1)
+        keep = (likely >= 1 - top_p) | (likely == likely.amax(dim=-1, keepdim=True))
+        return logits.masked_fill(~keep, NEVER)
+
+    @mistake(
+        "The softmax goes along the batch: the tokens of a row share a probability of 1, so `dim=-1`.",
+        breaks=top_p,
+    )
+    def over_the_batch(logits, top_k=None, top_p=None):
+        logits = keep_likely(logits, top_k)
+        if top_p is None:
+            return logits
+        order = logits.argsort(dim=-1, descending=True, stable=True)
+        likely = logits.softmax(dim=0).gather(-1, order)
+        drop = likely.cumsum(dim=-1) - likely >= top_p
+        return logits.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), NEVER)
 
     @mistake(
         "You sum probabilities in the order of the vocabulary: sort them first, the largest in front.",
@@ -930,8 +968,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)[:, 0]
 
     @mistake(
-        "The temperature comes after the softmax: all probabilities are divided by the same number, which "
-        "changes nothing for `multinomial`. Divide the logits.",
+        "The temperature has no effect: it is not used, or added to all logits alike, or comes after the "
+        "softmax, where all probabilities are divided by the same number. Divide the logits.",
         breaks=tempered,
     )
     def after_softmax(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -987,7 +1025,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1, generator=generator)
 
     @mistake(
-        "top_k and top_p are not applied: the long tail of unlikely tokens is drawn from as well.",
+        "top_k is not applied, nor top_p where both are missing: the long tail of unlikely tokens is "
+        "drawn from as well.",
         breaks=likely_alone,
     )
     def from_all(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -1029,7 +1068,8 @@ class SampleToken(Exercise):
         return torch.multinomial(likely, 1)[:, 0]
 
     @mistake(
-        "You set the generator's seed, so that every call draws the same: draw from it as it is.",
+        "You set a seed, the generator's or torch's own, so that every call draws the same: draw from the "
+        "generator as it is.",
         breaks=generator_used,
     )
     def seeded_anew(logits, temperature=1.0, top_k=None, top_p=None, generator=None):
@@ -1124,7 +1164,8 @@ class Greedy(Exercise):
         return _written(model, source_ids, begin_id, end_id, max_length, prefix_ids, "first position")
 
     @mistake(
-        "There is a token too few: the start symbol does not count among the `max_length` tokens.",
+        "There is a token too few: the start symbol does not count among the `max_length` tokens, and the "
+        "last one written is not cut off.",
         breaks=step_by_step,
     )
     def one_too_few(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1154,7 +1195,7 @@ class Greedy(Exercise):
 
     @mistake(
         "Every token is embedded at position 0: who reads one token at a time must say where it stands, "
-        "`embed(ids, start)`.",
+        "`embed(ids, start)`, and needs a cache of what was read before.",
         breaks=step_by_step,
     )
     def positions_zero(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1205,7 +1246,8 @@ class Greedy(Exercise):
         return _written(model, source_ids, begin_id, end_id, max_length, prefix_ids, "source padding")
 
     @mistake(
-        "The prefixes are not used: a target begins with its prefix and goes on from there.",
+        "The prefixes are not used, or not from their first token on: a target begins with its prefix and "
+        "goes on from there.",
         breaks=prefixes,
     )
     def prefix_ignored(model, source_ids, begin_id, end_id, max_length, prefix_ids=None):
@@ -1360,11 +1402,31 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
+        "Beam and token are read from the flat place the wrong way round: it is beam * vocab + token, so the "
+        "beam is `place // vocab`, and the token `place % vocab`.",
+        breaks=wide,
+    )
+    def places_mixed_up(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
+        return _searched(
+            model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "places mixed up"
+        )
+
+    @mistake(
         "You sum logits, which may be of any size: sum log-probabilities, `log_softmax`.",
         breaks=wide,
     )
     def raw_logits(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
         return _searched(model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "logits")
+
+    @mistake(
+        "The softmax goes over the tokens of all beams at once: each beam's own continuations share a "
+        "probability of 1.",
+        breaks=wide,
+    )
+    def over_all_beams(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
+        return _searched(
+            model, source_ids, begin_id, end_id, max_length, n_beams, length_penalty, "softmax over beams"
+        )
 
     @mistake(
         "You sum probabilities: the probability of a text is a product, so it is their logarithms that are "
@@ -1377,7 +1439,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "Beginnings are compared by their last token alone: add the score of what was there before.",
+        "Beginnings are compared by their last token alone, or by a score that is divided anew at every "
+        "step: add up whole sums, and divide only to rank what has ended.",
         breaks=wide,
     )
     def last_token_alone(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1411,7 +1474,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You return the first target that ends: another one that ends later may rank higher.",
+        "You return the first target that ends: another one that ends later may rank higher. The same comes "
+        "of multiplying by the length's power, where it divides.",
         breaks=ends,
     )
     def first_end(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1469,7 +1533,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "`length_penalty` is not used: you divide by the length itself, which is right for 1.0 alone.",
+        "`length_penalty` is not used, or only as a factor, which changes no order: divide by the length "
+        "to the power of it.",
         breaks=penalty,
     )
     def always_one(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1506,7 +1571,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You stop as soon as `n_beams` targets have ended: one that is still running may rank higher.",
+        "You stop as soon as `n_beams` targets have ended: one that is still running may rank higher. The "
+        "same comes of comparing its sum with their ranks: divide it by its length, too.",
         breaks=stops,
     )
     def stops_when_full(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1525,8 +1591,9 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You go on after a source is done: when `n_beams` targets have ended and no beginning, ended as it "
-        "is, would rank above the worst of them, nothing more is looked at.",
+        "You go on after a source is done, or its places are taken by others: when `n_beams` targets of a "
+        "source have ended and no beginning, ended as it is, would rank above the worst of them, nothing "
+        "more is looked at.",
         breaks=stops,
     )
     def never_stops(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):
@@ -1535,7 +1602,8 @@ class BeamSearch(Exercise):
         )
 
     @mistake(
-        "You look at `n_beams` continuations: when some of them end, too few go on. Look at twice as many.",
+        "Too few go on when some end: look at `2 * n_beams` continuations, and go on from the best "
+        "`n_beams` that have not ended.",
         breaks=stops,
     )
     def few_candidates(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):

@@ -342,8 +342,8 @@ class DecoderMask(Exercise):
         return causal & (target_ids != pad_id)[:, None, :]
 
     @mistake(
-        "The pattern is right, but it is made of the numbers 1 and 0: a product of masks is no mask. "
-        "Join booleans with `&`.",
+        "The pattern is right, but it is made of the numbers 1 and 0: a product of masks is no mask. Join "
+        "booleans with `&`, and leave out `.float()`.",
         breaks=convention,
     )
     def numbers(target_ids, pad_id):
@@ -352,8 +352,8 @@ class DecoderMask(Exercise):
         return causal * (target_ids != pad_id)[:, None, None, :]
 
     @mistake(
-        "The causal part is made on the CPU whatever the device of the ids: on a GPU the model stops with "
-        "'expected all tensors to be on the same device'. Move it: `.to(target_ids.device)`.",
+        "The mask, or its causal part, is on the CPU whatever the device of the ids: on a GPU the model "
+        "stops with 'expected all tensors to be on the same device'. Move it: `.to(target_ids.device)`.",
         breaks=neighbourly,
     )
     def made_on_cpu(target_ids, pad_id):
@@ -407,7 +407,7 @@ class MemoryMask(Exercise):
 
     @mistake(
         "The padding of the source is still visible: a translation would depend on how long the other "
-        "sentences in its batch are.",
+        "sentences in its batch are. Compare with `!=`; `is not` compares objects.",
         breaks=source,
     )
     def everything(source_ids, pad_id):
@@ -578,7 +578,8 @@ class PrefixMask(Exercise):
         return (position[:, None] >= position) | in_prefix[:, None, :]
 
     @mistake(
-        "The pattern is right, but it is made of numbers: join booleans with `|`, not with `+`.",
+        "The pattern is right, but it is made of numbers: join booleans with `|`, not with `+`, and leave "
+        "out `.float()`.",
         breaks=convention,
     )
     def numbers(prefix_lengths, length):
@@ -587,8 +588,8 @@ class PrefixMask(Exercise):
         return ((position[:, None] >= position).float() + in_prefix.float()).clamp(max=1)
 
     @mistake(
-        "Your positions are made on the CPU whatever the device of `prefix_lengths`: "
-        "pass `device=prefix_lengths.device` to `torch.arange`.",
+        "Your mask is made on the CPU whatever the device of `prefix_lengths`, or moved there: pass "
+        "`device=prefix_lengths.device` to `torch.arange`, and leave out `.cpu()`.",
         breaks=neighbourly,
     )
     def made_on_cpu(prefix_lengths, length):
@@ -844,8 +845,9 @@ class MaskedSoftmax(Exercise):
         return exponentials / exponentials.sum(dim=-1, keepdim=True).clamp(min=1e-30)
 
     @mistake(
-        "You subtract the largest score of the row, hidden ones included: where a hidden score is far above "
-        "the others, all that may be looked at underflows to 0. Mask first.",
+        "The largest score of the row is subtracted, by you or by `softmax`, hidden ones included: where "
+        "a hidden score is far above the others, all that may be looked at underflows to 0. Mask first, "
+        "and let no row divide 0 by 0.",
         breaks=extremes,
     )
     def largest_hidden(scores, mask):

@@ -346,8 +346,8 @@ class Attention(Exercise):
         return seen @ value, weights
 
     @mistake(
-        "A query that may look nowhere gives NaN: the softmax of nothing but -inf is 0 / 0. Chapter 03's "
-        "`masked_softmax` gives it zeros.",
+        "A query that may look nowhere gives NaN: the softmax of nothing but -inf is 0 / 0, and so is a "
+        "row of zeros divided by its sum. Chapter 03's `masked_softmax` gives it zeros.",
         breaks=empty_row,
     )
     def nan_row(query, key, value, mask=None):
@@ -1007,8 +1007,8 @@ class ManyHeads(Exercise):
             return self.output(heads.transpose(1, 2).flatten(-2))
 
     @mistake(
-        "You scale twice: `F.scaled_dot_product_attention` and `attention` divide by the root of d_head "
-        "themselves.",
+        "You divide by d_head itself, or by its root twice: `F.scaled_dot_product_attention` and "
+        "`attention` divide by the root of d_head themselves.",
         breaks=heads,
     )
     class ScaledTwice(MultiHeadAttention):

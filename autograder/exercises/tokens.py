@@ -634,7 +634,8 @@ class TrainBPE(Exercise):
 
     @mistake(
         "Of pairs with the same count you take the one you met first: `max` and `most_common` do. The tie "
-        "goes to the older left token, then to the older right one.",
+        "goes to the older left token, then to the older right one; symbols are as old as their place in "
+        "the alphabet says.",
         breaks=ties,
     )
     def first_met(corpus, n_merges):
@@ -653,8 +654,9 @@ class TrainBPE(Exercise):
         return merges
 
     @mistake(
-        "You settle ties by the alphabet throughout: that is right for single symbols. A merged token is "
-        "younger than every symbol and than the tokens merged before it, whatever its letters are.",
+        "You settle ties by the alphabet throughout, or take merged tokens for older: single symbols come "
+        "in the order of the alphabet, and a merged token is younger than every symbol and than the "
+        "tokens merged before it.",
         breaks=ties,
     )
     def by_the_alphabet(corpus, n_merges):
@@ -780,8 +782,8 @@ class TrainBPE(Exercise):
         return merges
 
     @mistake(
-        "The spaces are lost: a space belongs to the word after it, as Ġ. `split()` throws it away, and "
-        "`split_words` keeps it.",
+        "The spaces are lost: a space belongs to the word after it, as Ġ. `split()` and `strip()` throw "
+        "it away, and `split_words` keeps it.",
         breaks=words,
     )
     def without_spaces(corpus, n_merges):
@@ -1105,8 +1107,8 @@ class Encode(Exercise):
         ask.keeps_arguments("abab", {("a", "b"): 0, ("ab", "ab"): 1, ("x", "y"): 2})
 
     @mistake(
-        "You merge the first pair you meet from the left: of all the pairs in the word, the one with the "
-        "lowest rank comes first.",
+        "You merge by place or by alphabet, the first pair from the left for example: of all the pairs in "
+        "the word, the one with the lowest rank comes first.",
         breaks=by_rank,
     )
     def from_the_left(text, merges):
@@ -1567,8 +1569,8 @@ class Decode(Exercise):
             return "\ufffd"
 
     @mistake(
-        "You decode each byte by itself: a character of several bytes becomes as many U+FFFD. Collect all "
-        "bytes first.",
+        "You decode each byte by itself, or as ASCII, which comes to the same: a character of several "
+        "bytes becomes as many U+FFFD. Collect all bytes first, and decode them as UTF-8.",
         breaks=reads,
     )
     def each_byte_decoded(tokens):

@@ -82,8 +82,9 @@ class EncoderStack(Exercise):
             super().__init__(2, *others, **options)
 
     @mistake(
-        "There is no norm of its own at the end: where each layer normalises what it reads, nothing has "
-        "normalised the last sum. Add an `nn.LayerNorm` called `norm` where `norm_first` is True.",
+        "There is no norm of its own at the end, with a weight and a bias: where each layer normalises "
+        "what it reads, nothing has normalised the last sum. Add an `nn.LayerNorm` called `norm` where "
+        "`norm_first` is True.",
         breaks=parameters,
     )
     class NoNorm(Encoder):
@@ -537,8 +538,7 @@ class DecoderStack(Exercise):
             return self.norm(x)
 
     @mistake(
-        "The target's mask is not handed on: each word sees the words after it, and training teaches it "
-        "to copy them.",
+        "The target's mask is not handed on, always or in evaluation: each word sees the words after it.",
         breaks=masked,
     )
     class NoSelfMask(Decoder):
@@ -1187,7 +1187,8 @@ class SequenceLoss(Exercise):
         return losses.reshape(target_ids.shape)
 
     @mistake(
-        "You smooth where nobody asks for it: by default `label_smoothing` is 0.0.",
+        "You smooth where nobody asks for it: by default `label_smoothing` is 0.0, and what is handed "
+        "over is what counts.",
         breaks=mean,
     )
     def smoothed_by_default(logits, target_ids, pad_id, label_smoothing=0.0):
@@ -1302,8 +1303,8 @@ class SequenceLoss(Exercise):
         )
 
     @mistake(
-        "You flatten two axes in front, whatever there are: with one, or with three, the shapes do not "
-        "fit. `flatten(0, -2)` keeps the last axis and joins all others.",
+        "You flatten or exchange axes as if there were always two in front: with one, or with three, the "
+        "shapes do not fit. `flatten(0, -2)` keeps the last axis and joins all others.",
         breaks=shapes,
     )
     def two_axes_only(logits, target_ids, pad_id, label_smoothing=0.0):

@@ -122,6 +122,22 @@ def test_wrong_answers_of_strangers_are_caught(topic, exercise, answers, figures
         figures["strangers' wrong answers caught"] += not verdict.passed
 
 
+def test_one_answer_shared_with_a_known_mistake_by_accident_does_not_name_it():
+    """`words_once` counts every word once; this one, only the word in which it meets a pair first."""
+    code = """
+def count_pairs(words):
+    counts = {}
+    for word, times in words.items():
+        for pair in zip(word, word[1:]):
+            counts[pair] = counts[pair] + times if pair in counts else 1
+    return counts
+"""
+    exercise = exercises_of("tokens")["count_pairs"]
+    for seed in SEEDS:
+        verdict = judge(exercise, stranger(exercise, code), seed)
+        assert not verdict.passed and not verdict.mistake, verdict.sentence
+
+
 def nothing_like(value):
     """A value of the same kind that says nothing: zeros, an empty list, no text."""
     if isinstance(value, torch.Tensor):
