@@ -23,10 +23,10 @@ import torch
 from measuring import machine
 from rich.progress import track
 from torch import Tensor
-from usual import Usual
+from usual import Usual, copy_weights
 
 from companion.data import files
-from solutions.train_translation import MERGES, Settings, Training
+from solutions.train_translation import MERGES, Settings, Training, model_of
 
 HERE = Path(__file__).parent
 RECORD = HERE / "recipes.json"
@@ -46,12 +46,23 @@ class Consecutively(Training):
 
 
 class TorchsOwn(Training):
-    """`nn.Transformer` in the same loop."""
+    """`nn.Transformer` in the same loop, with weights drawn as it draws them."""
 
     @staticmethod
     def build(settings: Settings, vocab_size: int) -> Usual:
         size = settings.d_model, settings.n_heads, settings.d_ff, settings.n_layers
         return Usual(vocab_size, *size, max_length=128, dropout=settings.dropout)
+
+
+class FromTheSameWeights(TorchsOwn):
+    """`nn.Transformer` in the same loop, which begins with the weights of ours."""
+
+    @staticmethod
+    def build(settings: Settings, vocab_size: int) -> Usual:
+        ours = model_of(settings, vocab_size)
+        theirs = TorchsOwn.build(settings, vocab_size)
+        copy_weights(ours, theirs)
+        return theirs
 
 
 # A base, and each time one thing that is otherwise: how it is trained, and its settings.
@@ -65,7 +76,8 @@ RECIPES = {
     "technical pairs first, then learners' sentences": (Consecutively, BASE),
     "with words and their meanings": (Training, replace(BASE, word_copies=1)),
     "larger: 256 wide": (Training, replace(BASE, d_model=256, d_ff=768)),
-    "nn.Transformer": (TorchsOwn, BASE),
+    "nn.Transformer, its own first weights": (TorchsOwn, BASE),
+    "nn.Transformer, our first weights": (FromTheSameWeights, BASE),
 }
 AVERAGE = "last weights, not their average"
 

@@ -30,6 +30,13 @@ def test_every_chapter_is_in_the_book():
     assert [page for page in PAGES if page.startswith("chapters/")] == CHAPTERS
 
 
+def test_the_glossary_is_in_the_order_of_the_alphabet():
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    entries = text.partition("```{glossary}")[2].rpartition("```")[0].strip().split("\n\n")
+    terms = [entry.splitlines()[0].lower() for entry in entries]
+    assert len(terms) > 80 and terms == sorted(terms)
+
+
 # Every page
 
 
