@@ -23,6 +23,7 @@ PAGES = [f"{file}.html" for file in FILES]
 READ = {f"chapters/{path.stem}.html": read_chapter(path) for path in chapter_paths()}
 CHAPTERS = list(READ)
 HOME, MASKS, GLOSSARY = "book/index.html", "chapters/03_masks.html", "book/glossary.html"
+GENERATION = "chapters/08_generation.html"
 READY = ".explorer-ready .explorer-live"
 
 
@@ -238,9 +239,14 @@ def test_the_book_opens_from_a_folder_without_a_server(visit, book, path):
         expect(page.locator("mjx-container").first).to_be_visible()
 
 
-def test_figures_are_dark_on_a_dark_page(visit):
+@pytest.mark.parametrize(
+    "path, image",
+    [(MASKS, "#fig-masks img"), (GENERATION, "img[src*=generation]")],
+    ids=["figure", "benchmark"],
+)
+def test_figures_are_dark_on_a_dark_page(visit, path, image):
     for dark in (False, True):
-        figure = visit(MASKS, dark=dark).locator("#fig-masks img")
+        figure = visit(path, dark=dark).locator(image)
         figure.scroll_into_view_if_needed()
         picture = matplotlib.image.imread(io.BytesIO(figure.screenshot()))[..., :3]
         corners = picture[[2, 2, -3, -3], [2, -3, 2, -3]]
