@@ -186,10 +186,9 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """The ids of a text's tokens, which are never special ones."""
         words = WORD.findall(text)
-        for word in words:
-            if word not in self.known:
-                tokens = encode(word, self.merges)
-                self.known[word] = [self.ids[token] for token in tokens]
+        for word in {*words}.difference(self.known):
+            tokens = encode(word, self.merges)
+            self.known[word] = [self.ids[token] for token in tokens]
         return [number for word in words for number in self.known[word]]
 
     def decode(self, ids: Sequence[int]) -> str:
