@@ -1,12 +1,13 @@
 """From a student's answers to points, and to the sentence that helps."""
 
-from collections.abc import Hashable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import asdict, dataclass, replace
 
 from autograder.exercises.asking import Ask, Blank, Wrong
 from autograder.exercises.comparing import difference
 from autograder.exercises.drawing import Draw
-from autograder.exercises.namespace import Call, Forbidden, Namespace, Near, Outcome
+from autograder.exercises.namespace import Call, Forbidden, Made, Namespace, Near, Outcome
 from autograder.exercises.specification import Behaviour, Exercise, Mistake
 from autograder.text import safe
 
@@ -52,6 +53,26 @@ class Verdict:
 
 
 RIGHT_ELSEWHERE: dict[type[Exercise], Outcome] = {}
+REMEMBERED: OrderedDict[Hashable, Outcome] = OrderedDict()
+MOST_REMEMBERED = 2048
+
+
+def ours(exercise: type[Exercise], implementation: Callable, call: Call) -> Outcome:
+    """What an implementation of ours gives, whichever library functions it uses.
+
+    What is asked of a model that is made is remembered for the next students: the same few models are made
+    for all of them, and they are slow to ask.
+    """
+    key = exercise.name, implementation, call.fingerprint
+    if key in REMEMBERED:
+        REMEMBERED.move_to_end(key)
+        return REMEMBERED[key]
+    outcome = Near({exercise.name: implementation}).ask(replace(call, forbidden=()))
+    if any(isinstance(argument, Made) for argument in call.arguments):
+        REMEMBERED[key] = outcome
+        if len(REMEMBERED) > MOST_REMEMBERED:
+            REMEMBERED.popitem(last=False)
+    return outcome
 
 
 class Reference:
@@ -73,7 +94,7 @@ class Reference:
                 RIGHT_ELSEWHERE[self.exercise] = self.near.ask(call)
             return RIGHT_ELSEWHERE[self.exercise]
         if call.fingerprint not in self.known:
-            self.known[call.fingerprint] = self.near.ask(replace(call, forbidden=()))
+            self.known[call.fingerprint] = ours(self.exercise, self.exercise.reference(), call)
         return self.known[call.fingerprint]
 
 
@@ -204,14 +225,17 @@ class _Once:
     """What a known mistake gives, each question worked out once."""
 
     def __init__(self, exercise: type[Exercise], mistake: Mistake):
-        self.near = Near({exercise.name: mistake.implementation})
+        self.exercise, self.implementation = exercise, mistake.implementation
         self.given: dict[Hashable, Outcome] = {}
 
     def __call__(self, call: Call, outcome: Outcome) -> Outcome:
         if call.fingerprint not in self.given:
             # Library functions are watched only where one that is forbidden has been called.
             watched = any(error and error[0] == Forbidden.__name__ for error in _errors(outcome))
-            self.given[call.fingerprint] = self.near.ask(call if watched else replace(call, forbidden=()))
+            if watched:
+                self.given[call.fingerprint] = Near({call.name: self.implementation}).ask(call)
+            else:
+                self.given[call.fingerprint] = ours(self.exercise, self.implementation, call)
         return self.given[call.fingerprint]
 
 

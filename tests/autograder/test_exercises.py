@@ -6,11 +6,13 @@ The figures are printed at the end of a run (see tests/conftest.py).
 
 import ast
 import json
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
 
+from autograder import verdict
 from autograder.answers import ways_of
 from autograder.chapters import chapter_paths, read_chapter
 from autograder.exercises import exercises_of
@@ -136,6 +138,30 @@ def count_pairs(words):
     for seed in SEEDS:
         verdict = judge(exercise, stranger(exercise, code), seed)
         assert not verdict.passed and not verdict.mistake, verdict.sentence
+
+
+def test_a_made_model_is_asked_once_for_all_students(monkeypatch):
+    asked = []
+
+    class Counting(Near):
+        def ask(self, call):
+            asked.append(call)
+            return super().ask(call)
+
+    exercise = exercises_of("generation")["greedy"]
+    wrong = near(exercise, next(m for m in exercise.mistakes if m.name == "never_ends").implementation)
+    verdicts = [judge(exercise, wrong, "one")]
+    monkeypatch.setattr(verdict, "Near", Counting)
+    for most in (2048, 3):
+        monkeypatch.setattr(verdict, "MOST_REMEMBERED", most)
+        monkeypatch.setattr(verdict, "REMEMBERED", OrderedDict())
+        judge(exercise, wrong, "one")
+        asked.clear()
+        verdicts.append(judge(exercise, wrong, "one"))
+        forgotten = [call for call in asked if not call.elsewhere]
+        assert bool(forgotten) == (most == 3)
+        assert len(verdict.REMEMBERED) <= most
+    assert verdicts[0] == verdicts[1] == verdicts[2]
 
 
 def nothing_like(value):
