@@ -7,6 +7,9 @@
 All are trained by `solutions.train_translation` with the same vocabulary, and measured on validation pairs:
 the loss in nats a token, and chrF and BLEU of greedy translations. What has been measured is kept in
 recipes.json, and not trained again.
+
+larger_before.json is the log of a training of the larger model that was like the base; chapter 07 holds the
+one that comes with the course against it.
 """
 
 import argparse
