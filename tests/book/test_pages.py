@@ -271,6 +271,13 @@ def test_a_narrow_screen_scrolls_code_figures_and_tables_in_their_own_boxes(visi
     assert caption["x"] + caption["width"] <= 360
 
 
+def test_a_table_of_numbers_fits_a_narrow_screen(visit):
+    page = visit("chapters/07_transformer.html", width=390)
+    box = page.locator(".pst-scrollable-table-container:has(td.text-right)")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    assert box.locator("td.text-right").first.bounding_box()["height"] < 60, "a pair is in one line"
+
+
 # Buttons and search
 
 
