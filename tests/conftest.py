@@ -11,6 +11,17 @@ from nbclient import NotebookClient
 # Small tensors: a second thread only waits, and on a busy machine it waits long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="prove the checks with N draws of their random inputs (%(default)s): many after a change to them",
+    )
+
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = (
     "--no-sandbox",

@@ -450,7 +450,8 @@ class FeedForwardModule(Exercise):
     def values(ask, draw):
         ask.build(draw, 4, 6).same(draw.scores(1, 4))
         ask.build(draw, 5, 7).same(draw.scores(2, 3, 5))
-        ask.build(draw, 4, 8, dtype=torch.float64).same(20 * draw.scores(4, dtype=torch.float64))
+        ask.build(draw, 5, 7).same(draw.scores(5))
+        ask.build(draw, 4, 8, dtype=torch.float64).same(20 * draw.scores(9, 4, dtype=torch.float64))
 
     @behaviour("passes gradients back, and leaves its argument as it was, on any device", points=1)
     def gradient(ask, draw):

@@ -26,10 +26,16 @@ class Draw:
         return torch.randn(shape, generator=self.generator).to(dtype)
 
     def mask(self, *shape: int) -> Tensor:
-        """A mask in which every row may look at some keys and not at others (two keys at least)."""
-        order = torch.rand(shape, generator=self.generator).argsort(dim=-1).argsort(dim=-1)
-        allowed = torch.randint(1, shape[-1], (*shape[:-1], 1), generator=self.generator)
-        return order < allowed
+        """A mask in which every row may look at some keys and not at others (two keys at least).
+
+        Sentences, heads and queries do not all see the same, and where there are several queries some look
+        ahead and some do not look at what is behind them: no causal mask is like it.
+        """
+        while True:
+            order = torch.rand(shape, generator=self.generator).argsort(dim=-1).argsort(dim=-1)
+            allowed = torch.randint(1, shape[-1], (*shape[:-1], 1), generator=self.generator)
+            if _tells_answers_apart(mask := order < allowed):
+                return mask
 
     def weights(
         self, shapes: dict[str, tuple[int, ...]], dtype: torch.dtype = torch.float32
@@ -53,3 +59,12 @@ class Draw:
             elif length > 2:
                 sentence[1 : 1 + padding] = pad_id
         return ids
+
+
+def _tells_answers_apart(mask: Tensor) -> bool:
+    *several, _ = mask.shape
+    if any(torch.equal(mask, mask.roll(1, dim)) for dim, size in enumerate(several) if size > 1):
+        return False
+    behind = torch.ones_like(mask).tril()
+    causal = not (mask & ~behind).any() or (mask & behind).equal(behind)
+    return several[-1] == 1 or not causal

@@ -916,7 +916,7 @@ class SampleToken(Exercise):
         logits = torch.tensor([3.0, 2.0, 1.0, 0.0])
         for temperature in (0.5, 2.0):
             _often(ask, (logits.double() / temperature).softmax(-1).tolist(), logits, temperature)
-        cold = draw.scores(40, 7).round(decimals=1) + torch.arange(7) / 50
+        cold = draw.scores(40, 7).round(decimals=1) + torch.arange(7) / 100  # no two are equal
         ask.same(cold, 1e-5, generator=_generator(2))
 
     @behaviour("takes the most likely token at temperature 0", points=1)
@@ -1475,7 +1475,8 @@ class BeamSearch(Exercise):
 
     @mistake(
         "You return the first target that ends: another one that ends later may rank higher. The same comes "
-        "of multiplying by the length's power, where it divides.",
+        "of multiplying by the length's power, where it divides, and of dividing a product of probabilities, "
+        "which shrinks much faster than the sum of their logarithms.",
         breaks=ends,
     )
     def first_end(model, source_ids, begin_id, end_id, max_length, n_beams=4, length_penalty=1.0):

@@ -722,6 +722,8 @@ class MaskedSoftmax(Exercise):
         ask.same(draw.scores(2, 3, 4, 5), draw.mask(2, 1, 1, 5), types=False)
         ask.same(draw.scores(2, 3, 4, 4), draw.mask(4, 4), types=False)
         ask.same(draw.scores(2, 3, 4, 4).double(), draw.mask(4, 4), types=False)
+        fine = torch.tensor([[65536.0, 0.0, 65536.003]], dtype=torch.float64)  # equal in float32
+        ask.same(fine, torch.tensor([[True, False, True]]), types=False)
         ask.same(torch.tensor([[0.0, 1.0, -8.0]]), torch.tensor([[True, False, True]]), types=False)
 
     @behaviour("gives zeros, never NaN, to a query that may look nowhere", points=1)

@@ -578,6 +578,8 @@ class TrainBPE(Exercise):
         ask.same("abx\nabx\nab\ncd\ncd", 2)
         ask.same("cdx\ncdx\ncd\ncd\naby\naby\nab", 4)
         ask.same("Zb zb Za\n" * 2, 3)
+        ask.same("ba\nZc\n" * 2, 1)
+        ask.same("abc\nabc\nbc\nde\nde", 2)
         for n_merges in (4, 10):
             ask.same(_corpus(draw, n_merges), n_merges)
 
@@ -1097,6 +1099,7 @@ class Encode(Exercise):
         ask.same("é 🙂", {("ð", "Ł"): 0})
         ask.same("½ Ａe\u0301\ufeff\ufffd", {})
         ask.same("Is he? 是 ", MERGES)
+        ask.same("she is he, is she?", MERGES)
 
     @behaviour("leaves alone what no merge knows, and the merges as they were", points=1)
     def unknown(ask, draw):

@@ -15,9 +15,21 @@ def autograder(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+def made_course(path: Path) -> Course:
+    """A new course with a key that is known, so that a run of the tests repeats the one before."""
+    course = Course.made(path)
+    (course.path / "course_key").write_text("the key of the tests")
+    return course
+
+
 @pytest.fixture(scope="session")
 def command():
     return autograder
+
+
+@pytest.fixture(scope="session")
+def new_course():
+    return made_course
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +46,7 @@ def sample(tmp_path_factory, request) -> Course:
 
 
 def _carry_out(course: Path) -> None:
+    made_course(course)
     for name in ("release", "sample-class", "grade", "feedback", "report"):
         done = autograder(name, "masks", "--course", course)
         assert done.exit_code == 0, done.output

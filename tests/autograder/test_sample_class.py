@@ -43,11 +43,11 @@ def exercises(topic) -> dict:
 
 
 @pytest.fixture(scope="module")
-def course(topic, sample, tmp_path_factory) -> Course:
+def course(topic, sample, new_course, tmp_path_factory) -> Course:
     """A course whose class of samples is graded in this topic."""
     if topic == TOPIC:
         return sample
-    course = Course.made(tmp_path_factory.mktemp(topic) / "course")
+    course = new_course(tmp_path_factory.mktemp(topic) / "course")
     course.release(topic)
     dict(grade(course, topic, write_sample_class(course, topic)))
     return course
