@@ -18,7 +18,7 @@ def pytest_addoption(parser):
         type=int,
         default=3,
         metavar="N",
-        help="prove the checks with N draws of their random inputs (%(default)s): many after a change to them",
+        help="prove the checks with N draws of their random inputs (%(default)s); after a change, many",
     )
 
 
