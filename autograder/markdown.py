@@ -113,10 +113,10 @@ def _entries():
 
 
 def _citation(key: str, textual: bool) -> str:
-    """An entry of the bibliography as one reads it in a sentence, linked to its source."""
+    """An entry of the bibliography as one reads it in a sentence, linked if it has an address."""
     entry = _entries()[key]
     names = [" ".join(author.last_names).strip("{}") for author in entry.persons["author"]]
     who = names[0] if len(names) == 1 else " and ".join(names) if len(names) == 2 else f"{names[0]} et al."
     year = entry.fields["year"]
     label = f"{who} ({year})" if textual else f"({who}, {year})"
-    return f"[{label}]({entry.fields['url']})"
+    return f"[{label}]({entry.fields['url']})" if "url" in entry.fields else label

@@ -221,7 +221,7 @@ def keep_likely(
     """Set the logits of unlikely tokens to -inf.
 
     `top_k`, 1 or more, keeps the k largest, of equal ones the first;
-    `top_p`, above 0 and at most 1, then keeps the fewest whose
+    `top_p`, above 0 and below 1, then keeps the fewest whose
     probabilities sum to at least p, one at least.
     Source: Fan et al. 2018, section 5; Holtzman et al. 2020, section 3.1.
     """
@@ -295,8 +295,9 @@ def beam_search(
     `length_penalty`, and the best `n_beams` so far are kept. The best
     `n_beams` that do not end go on. A source is done when it has `n_beams`
     ended targets, and no beginning that would rank above the worst of them
-    if it ended as it is. Padding is never written before the end; targets
-    are padded to the longest.
+    if it ended as it is. Padding is never written before the end: its
+    log-probability is -inf, and the others keep theirs. Targets are padded
+    to the longest.
     Source: Wu et al. 2016, section 7; the rules are those of transformers.
     """
     batch, device = len(source_ids), source_ids.device

@@ -224,7 +224,7 @@ def length_batches(
     pad_id: int,
     generator: torch.Generator,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """All examples once, in batches of about as many tokens and one length.
+    """All examples once, in batches of about `n_tokens` and one length.
 
     Examples of about the same length go together, so that little is padded;
     the batches come in random order.

@@ -315,7 +315,7 @@ class LayerNormModule(Exercise):
 
     @mistake(
         "You compute and answer in 32 bits, whatever comes in: the next layer, in 64 or 16 bits, will refuse "
-        "the result. Leave the type as it is, or give it back with `.to(x.dtype)`.",
+        "the result, and in 64 bits digits are lost. Leave the type as it is.",
         breaks=normalised,
     )
     class always_32_bits(LayerNorm):
